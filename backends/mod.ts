@@ -1,0 +1,14 @@
+/** The backends, most preferred first. The only file that names them all. */
+import type { FirewallBackend } from "../core/firewall_backend.ts";
+import { nftables } from "./nftables/mod.ts";
+
+/** Names that the administrator may choose. */
+export interface BackendSettings {
+  /** The table of the nftables backend. */
+  readonly table: string;
+}
+
+/** All backends that this program has, in the order in which they are tried. */
+export function backends(settings: BackendSettings): readonly FirewallBackend[] {
+  return [nftables(settings.table)];
+}

@@ -1,0 +1,83 @@
+/**
+ * The repair of DHCP replies whose UDP checksum was left to hardware that a guest does not have.
+ *
+ * The host answers DHCP with a checksum to be filled in by the network card; a packet that goes to
+ * a guest meets no card, and some clients drop it. iptables has the target CHECKSUM for that,
+ * nftables has nothing, so the packet scheduler does it: tc-csum(8) on the way out of the bridge. It
+ * sits in `clsact`, which leaves the bridge's root queue to others (libvirt's bandwidth limits).
+ */
+import type { NetworkChange, Step } from "../../core/change/change.ts";
+import type { Command } from "../../core/command.ts";
+import type { Facts } from "../../core/firewall_backend.ts";
+import type { FilteredPolicy } from "../../core/policy/policy.ts";
+import { quoteName } from "../../core/quote_name.ts";
+
+/** A preference of our own, so that nobody else's filter is replaced or removed. */
+const PREFERENCE = 49152;
+
+const LOSS = "DHCP replies may reach guests with a bad UDP checksum, which some clients drop";
+
+/** Names that a batch line of tc takes as one word: `#` and quotes mean something to it. */
+const BATCH_WORD = /^[A-Za-z0-9_.@+\-=,~^]+$/;
+
+type Repair = Pick<NetworkChange, "removal" | "warnings"> & { readonly steps: readonly Step[] };
+
+/** Nothing for a network without DHCP over IPv4; a warning where the repair cannot be put in place. */
+export function checksumRepair(policy: FilteredPolicy, facts: Facts): Repair {
+  const { bridge, network } = policy;
+  if (!policy.services.dhcp) return { steps: [], removal: [], warnings: [] };
+  if (!facts.host.interfaces.includes(bridge)) {
+    return without(
+      `Bridge ${quoteName(bridge)} of network ${quoteName(network)} does not exist yet, so the ` +
+        `repair of DHCP checksums waits for the next "up" or "reload"`,
+    );
+  }
+  if (!BATCH_WORD.test(bridge)) {
+    return without(
+      `tc cannot be given the interface name ${quoteName(bridge)}: ${LOSS}`,
+    );
+  }
+  const device = `dev ${bridge}`;
+  const filter = `${device} egress protocol ip pref ${PREFERENCE}`;
+  const removeFilter = `filter del ${filter}`;
+  const removeQueue = `qdisc del ${device} clsact`;
+  const remove = batch([
+    removeFilter,
+    ...(isOurs(bridge, facts, removeQueue) ? [removeQueue] : []),
+  ]);
+  return {
+    steps: [{
+      purpose: `repair DHCP checksums on ${quoteName(bridge)}`,
+      command: batch([
+        `qdisc replace ${device} clsact`,
+        `filter replace ${filter} handle 1 flower ip_proto udp dst_port 68 action csum ip and udp`,
+      ]),
+      optional: { loss: LOSS, undo: remove },
+    }],
+    removal: [{ commands: [remove], ignoreErrors: true }],
+    warnings: [],
+  };
+}
+
+/** Whether the queue is ours to remove: nobody had one there, or we remember having made it. */
+function isOurs(bridge: string, facts: Facts, removeQueue: string): boolean {
+  if (!facts.host.clsact.includes(bridge)) return true;
+  return facts.records.some(({ removal }) =>
+    removal.flatMap(({ commands }) => commands).some(({ program, stdin }) =>
+      program === "tc" && stdin?.split("\n").includes(removeQueue)
+    )
+  );
+}
+
+function without(warning: string): Repair {
+  return { steps: [], removal: [], warnings: [warning] };
+}
+
+function batch(lines: readonly string[]): Command {
+  return {
+    program: "tc",
+    // -force: go on after a line that fails, as a removal must.
+    args: ["-force", "-batch", "-"],
+    stdin: lines.map((line) => `${line}\n`).join(""),
+  };
+}

@@ -1,0 +1,148 @@
+/** Policies → Change, for nftables. */
+import type { Change, NetworkChange, RemovalGroup, Step } from "../../core/change/change.ts";
+import type { Command } from "../../core/command.ts";
+import type { Facts } from "../../core/firewall_backend.ts";
+import type { FilteredPolicy } from "../../core/policy/policy.ts";
+import { quoteName } from "../../core/quote_name.ts";
+import { checksumRepair } from "./checksum.ts";
+import {
+  type BaseChain,
+  FORWARD_CHAIN,
+  type MapName,
+  MAPS,
+  type NetworkRuleset,
+  networkRuleset,
+  type ObjectGroup,
+  POSTROUTING_CHAIN,
+} from "./ruleset.ts";
+
+/**
+ * The scripts that install and remove the networks' rules in the table `inet TABLE`.
+ *
+ * Scripts are written to be repeated: what is added may be there already, what is deleted is
+ * added first (nft knows `destroy` only since 1.0.8). They name chains and elements, never the
+ * handles of rules: handles start anew when a table is made again.
+ */
+export function compileChange(
+  table: string,
+  policies: readonly FilteredPolicy[],
+  facts: Facts,
+): Change {
+  return {
+    networks: policies.map((policy) => networkChange(table, policy, facts)),
+    reset: [runScript([`add table inet ${table}`, `delete table inet ${table}`])],
+  };
+}
+
+function networkChange(table: string, policy: FilteredPolicy, facts: Facts): NetworkChange {
+  const ruleset = networkRuleset(policy);
+  const repair = checksumRepair(policy, facts);
+  const load: Step = {
+    purpose: `load the nftables rules of network ${quoteName(policy.network)}`,
+    command: runScript(installLines(table, ruleset)),
+  };
+  return {
+    network: policy.network,
+    install: [load, ...repair.steps],
+    removal: [...repair.removal, ...removalGroups(table, ruleset)],
+    warnings: repair.warnings,
+  };
+}
+
+function installLines(table: string, { filter, translation }: NetworkRuleset): readonly string[] {
+  return [
+    `add table inet ${table}`,
+    ...declareBase(table, FORWARD_CHAIN),
+    ...(translation === undefined ? [] : declareBase(table, POSTROUTING_CHAIN)),
+    ...installGroup(table, filter),
+    ...(translation === undefined ? [] : installGroup(table, translation)),
+  ];
+}
+
+function declareBase(table: string, chain: BaseChain): readonly string[] {
+  return [
+    ...declareMaps(table, chain.maps),
+    `add chain inet ${table} ${chain.name} { ${chain.hook} comment ${chain.comment}; }`,
+    `flush chain inet ${table} ${chain.name}`,
+    ...chain.rules.map(({ statements, comment }) =>
+      `add rule inet ${table} ${chain.name} ${statements} comment ${comment}`
+    ),
+  ];
+}
+
+function declareMaps(table: string, maps: readonly MapName[]): readonly string[] {
+  return maps.map((map) => `add map inet ${table} ${map} { type ${MAPS[map]} : verdict; }`);
+}
+
+function installGroup(table: string, group: ObjectGroup): readonly string[] {
+  return [
+    ...group.counters.map(({ name, comment }) =>
+      `add counter inet ${table} ${name} { comment ${comment}; }`
+    ),
+    ...group.chains.flatMap((chain) => [
+      `add chain inet ${table} ${chain.name} { comment ${chain.comment}; }`,
+      `flush chain inet ${table} ${chain.name}`,
+      ...chain.rules.map(({ statements, comment }) =>
+        `add rule inet ${table} ${chain.name} ${statements} comment ${comment}`
+      ),
+    ]),
+    ...group.elements.map(({ map, key, chain }) =>
+      `add element inet ${table} ${map} { ${key} : jump ${chain} }`
+    ),
+  ];
+}
+
+function removalGroups(
+  table: string,
+  { filter, translation }: NetworkRuleset,
+): readonly RemovalGroup[] {
+  const scripts = [
+    ...(translation === undefined ? [] : [removeGroup(table, translation, POSTROUTING_CHAIN.maps)]),
+    removeGroup(table, filter, FORWARD_CHAIN.maps),
+    ...(translation === undefined ? [] : [removeBase(table, POSTROUTING_CHAIN)]),
+    [`add table inet ${table}`, `delete table inet ${table}`],
+  ];
+  return scripts.map((lines) => ({ commands: [runScript(lines)], ignoreErrors: false }));
+}
+
+function removeGroup(
+  table: string,
+  group: ObjectGroup,
+  maps: readonly MapName[],
+): readonly string[] {
+  const chains = group.chains.map(({ name }) => name);
+  return [
+    `add table inet ${table}`,
+    ...declareMaps(table, maps),
+    ...chains.map((name) => `add chain inet ${table} ${name}`),
+    ...group.elements.flatMap(({ map, key, chain }) => [
+      `add element inet ${table} ${map} { ${key} : jump ${chain} }`,
+      `delete element inet ${table} ${map} { ${key} }`,
+    ]),
+    ...chains.flatMap((name) => [
+      `flush chain inet ${table} ${name}`,
+      `delete chain inet ${table} ${name}`,
+    ]),
+    ...group.counters.flatMap(({ name }) => [
+      `add counter inet ${table} ${name}`,
+      `delete counter inet ${table} ${name}`,
+    ]),
+  ];
+}
+
+function removeBase(table: string, chain: BaseChain): readonly string[] {
+  return [
+    `add table inet ${table}`,
+    `add chain inet ${table} ${chain.name} { ${chain.hook} }`,
+    `flush chain inet ${table} ${chain.name}`,
+    `delete chain inet ${table} ${chain.name}`,
+    ...chain.maps.flatMap((map) => [
+      ...declareMaps(table, [map]),
+      `delete map inet ${table} ${map}`,
+    ]),
+  ];
+}
+
+function runScript(lines: readonly string[]): Command {
+  return { program: "nft", args: ["-f", "-"], stdin: lines.map((line) => `${line}\n`).join("") };
+}

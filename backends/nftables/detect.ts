@@ -1,0 +1,61 @@
+/** Whether this host has an nftables that can do what the scripts ask for. */
+import type { Detection } from "../../core/firewall_backend.ts";
+import type { Host } from "../../core/host.ts";
+
+/** Verdict maps, comments on objects and NAT in `inet` tables work from here on. */
+const MINIMUM_NFT = "1.0.2";
+/** The oldest kernel that is kept up to date and has all of it. */
+const MINIMUM_KERNEL = "5.15";
+
+/** Asks nft for its version and the kernel for its tables; changes nothing. */
+export async function detectNftables(host: Host): Promise<Detection> {
+  if (host.platform !== "linux") return { usable: false, evidence: "nftables is part of Linux" };
+  const version = await host.run({ program: "nft", args: ["--version"] });
+  if (version.status === 127) {
+    return {
+      usable: false,
+      evidence: "nft is not installed",
+      hint: "Install the package nftables",
+    };
+  }
+  const found = /v?(\d+(?:\.\d+)+)/.exec(version.stdout)?.[1];
+  if (version.status !== 0 || found === undefined) {
+    return { usable: false, evidence: `nft does not tell its version: ${oneLine(version.stderr)}` };
+  }
+  const kernel = /^\d+(?:\.\d+)*/.exec(host.kernel)?.[0] ?? "0";
+  const old = [
+    ...(isOlder(found, MINIMUM_NFT) ? [`nft ${found} is older than ${MINIMUM_NFT}`] : []),
+    ...(isOlder(kernel, MINIMUM_KERNEL)
+      ? [`kernel ${kernel} is older than ${MINIMUM_KERNEL}`]
+      : []),
+  ];
+  if (old.length > 0) return { usable: false, evidence: old.join("; ") };
+  return await askKernel(host, `nft ${found}, kernel ${kernel}`);
+}
+
+/** Only a privileged user gets an answer from the kernel. */
+async function askKernel(host: Host, versions: string): Promise<Detection> {
+  if (!host.privileged) {
+    return { usable: true, evidence: `${versions}; the kernel answers only root` };
+  }
+  const tables = await host.run({ program: "nft", args: ["list", "tables", "inet"] });
+  return tables.status === 0
+    ? { usable: true, evidence: `${versions}; the kernel lists its tables` }
+    : {
+      usable: false,
+      evidence: `${versions}; the kernel refuses to list its tables: ${oneLine(tables.stderr)}`,
+    };
+}
+
+function isOlder(version: string, minimum: string): boolean {
+  const [one, other] = [version, minimum].map((text) => text.split(".").map(Number));
+  for (let index = 0; index < 3; index++) {
+    const difference = (one?.[index] ?? 0) - (other?.[index] ?? 0);
+    if (difference !== 0) return difference < 0;
+  }
+  return false;
+}
+
+function oneLine(text: string): string {
+  return text.trim().split("\n", 1).join("");
+}

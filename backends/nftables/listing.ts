@@ -1,0 +1,253 @@
+/**
+ * `nft -j list table` → the same values that installation starts from, so that the two can be
+ * compared. The JSON form is described in libnftables-json(5).
+ */
+import {
+  type AddressRange,
+  formatAddress,
+  parseAddress,
+  parseSubnet,
+  rangeOf,
+} from "../../core/address.ts";
+
+/** What is live in the table. Statements are in the form of {@linkcode canonicalStatements}. */
+export interface Listing {
+  /** Attributes of base chains as one text (`filter forward 0 accept`); regular chains: empty. */
+  readonly chains: ReadonlyMap<string, string>;
+  /** The rules of each chain, in order. */
+  readonly rules: ReadonlyMap<string, readonly string[]>;
+  /** For each map its type and its elements: key → verdict. */
+  readonly maps: ReadonlyMap<string, { readonly type: string; readonly elements: Elements }>;
+  readonly counters: ReadonlyMap<string, { readonly packets: number; readonly bytes: number }>;
+  /** Anything else somebody put into the table, as `kind name`. */
+  readonly others: readonly string[];
+}
+
+type Elements = ReadonlyMap<string, string>;
+type Json = Readonly<Record<string, unknown>>;
+
+/**
+ * Reads the answer of `nft -j list table`.
+ *
+ * @throws {SyntaxError} When the text is not what nft prints.
+ */
+export function readListing(json: string): Listing {
+  const listing = {
+    chains: new Map<string, string>(),
+    rules: new Map<string, string[]>(),
+    maps: new Map<string, { type: string; elements: Elements }>(),
+    counters: new Map<string, { packets: number; bytes: number }>(),
+    others: [] as string[],
+  };
+  for (const entry of list(object(JSON.parse(json))["nftables"])) {
+    for (const [kind, value] of Object.entries(object(entry))) {
+      readObject(kind, object(value), listing);
+    }
+  }
+  return listing;
+}
+
+function readObject(
+  kind: string,
+  value: Json,
+  listing: {
+    chains: Map<string, string>;
+    rules: Map<string, string[]>;
+    maps: Map<string, { type: string; elements: Elements }>;
+    counters: Map<string, { packets: number; bytes: number }>;
+    others: string[];
+  },
+): void {
+  const name = String(value["name"]);
+  switch (kind) {
+    case "metainfo":
+    case "table":
+      return;
+    case "chain":
+      listing.chains.set(
+        name,
+        value["hook"] === undefined
+          ? ""
+          : [value["type"], value["hook"], value["prio"], value["policy"]].join(" "),
+      );
+      return;
+    case "rule": {
+      const chain = String(value["chain"]);
+      const rules = listing.rules.get(chain) ?? [];
+      rules.push(list(value["expr"]).map(statement).filter((text) => text !== "").join(" "));
+      listing.rules.set(chain, rules);
+      return;
+    }
+    case "map":
+      listing.maps.set(name, {
+        type: `${String(value["type"])} : ${String(value["map"])}`,
+        elements: new Map(list(value["elem"] ?? []).map((pair) => element(value, list(pair)))),
+      });
+      return;
+    case "counter":
+      listing.counters.set(name, {
+        packets: Number(value["packets"]),
+        bytes: Number(value["bytes"]),
+      });
+      return;
+    default:
+      listing.others.push(`${kind} ${name}`);
+  }
+}
+
+/** Keys are written as in a script; a star in a map without intervals is only a star. */
+function element(map: Json, [key, verdict]: readonly unknown[]): [string, string] {
+  const inner = typeof key === "object" && key !== null && "elem" in key
+    ? String(object(object(key)["elem"])["val"])
+    : String(key);
+  const escaped = inner.endsWith("*") ? `${inner.slice(0, -1)}\\*` : inner;
+  return [map["type"] === "ifname" ? `"${escaped}"` : inner, statement(verdict)];
+}
+
+/** One statement as a script would have it; what bridgewall never writes stays JSON. */
+function statement(expression: unknown): string {
+  const [[kind, value] = ["", null]] = Object.entries(object(expression));
+  switch (kind) {
+    case "accept":
+    case "drop":
+    case "return":
+      return kind;
+    case "jump":
+    case "goto":
+      return `${kind} ${String(object(value)["target"])}`;
+    case "reject":
+      return rejectStatement(value);
+    case "counter":
+      return typeof value === "string" ? `counter name "${value}"` : JSON.stringify(expression);
+    case "vmap": {
+      const { key, data } = object(value);
+      return typeof data === "string"
+        ? `${selector(key)} vmap ${data}`
+        : JSON.stringify(expression);
+    }
+    case "match":
+      return matchStatement(object(value));
+    case "masquerade":
+    case "snat":
+      return translationStatement(kind, value === null ? {} : object(value));
+    default:
+      return JSON.stringify(expression);
+  }
+}
+
+/** Port unreachable is what `reject` means by itself; newer nft lists the bare word. */
+function rejectStatement(value: unknown): string {
+  if (value === null) return "reject";
+  const { type, expr } = object(value);
+  return type === "icmpx" && expr === "port-unreachable" ? "reject" : `reject ${type} ${expr}`;
+}
+
+function matchStatement({ op, left, right }: Json): string {
+  const key = selector(left);
+  if (key === "ct state" && Array.isArray(right)) return `${key} ${right.join(",")}`;
+  const not = op === "!=" ? "!= " : "";
+  if (key.endsWith("name")) return `${key} ${not}"${String(right)}"`;
+  if (/ [sd]addr$/.test(key)) return `${key} ${not}${rangesText(operand(right))}`;
+  const values = typeof right === "object" && right !== null && "set" in right
+    ? `{ ${list(object(right)["set"]).map(plain).join(", ")} }`
+    : plain(right);
+  return `${key} ${not}${values}`;
+}
+
+function translationStatement(kind: string, value: Json): string {
+  const family = value["family"] === undefined ? "" : ` ${String(value["family"])}`;
+  const address = value["addr"] === undefined ? "" : rangesText(operand(value["addr"]));
+  const port = value["port"] === undefined ? "" : `:${plain(value["port"])}`;
+  const flags = value["flags"] === undefined ? "" : ` ${plain(value["flags"])}`;
+  return `${kind}${family}${address || port ? ` to ${address}${port}` : ""}${flags}`;
+}
+
+function selector(value: unknown): string {
+  const { meta, payload, ct } = object(value);
+  if (meta !== undefined) {
+    const key = String(object(meta)["key"]);
+    return key.endsWith("name") ? key : `meta ${key}`;
+  }
+  if (ct !== undefined) return `ct ${String(object(ct)["key"])}`;
+  if (payload !== undefined) {
+    const { protocol, field } = object(payload);
+    return `${String(protocol)} ${String(field)}`;
+  }
+  return JSON.stringify(value);
+}
+
+function plain(value: unknown): string {
+  if (typeof value !== "object" || value === null) return String(value);
+  const range = object(value)["range"];
+  return Array.isArray(range) ? range.join("-") : JSON.stringify(value);
+}
+
+/** The addresses of one operand: an address, a prefix, a range, or a set of them. */
+function operand(value: unknown): readonly string[] {
+  if (typeof value === "string") return [value];
+  const { set, prefix, range } = object(value);
+  if (set !== undefined) return list(set).flatMap(operand);
+  if (prefix !== undefined) {
+    const { addr, len } = object(prefix);
+    return [`${String(addr)}/${String(len)}`];
+  }
+  return [Array.isArray(range) ? range.join("-") : JSON.stringify(value)];
+}
+
+/**
+ * Statements of a script in the form that {@linkcode Listing} has them: sets of addresses as
+ * sorted ranges, because nft may list a set in another order and other pieces than it was given.
+ */
+export function canonicalStatements(statements: string): string {
+  return statements
+    .replace(
+      /( [sd]addr )(!= )?(\{[^}]*\}|\S+)/g,
+      (_, key: string, not: string | undefined, value: string) =>
+        `${key}${not ?? ""}${rangesText(pieces(value))}`,
+    )
+    .replace(
+      / to ([0-9a-f.]+(?:-[0-9a-f.]+)?)(?=:| |$)/,
+      (_, value: string) => ` to ${rangesText([value])}`,
+    );
+}
+
+function pieces(value: string): readonly string[] {
+  return value.replace(/^\{ ?| ?\}$/g, "").split(", ");
+}
+
+function rangesText(texts: readonly string[]): string {
+  const ranges = texts.map(readRange);
+  const known = ranges.filter((range): range is AddressRange => range !== undefined)
+    .toSorted((one, other) => one.start.value < other.start.value ? -1 : 1);
+  if (known.length < texts.length) return texts.join(", ");
+  const merged: AddressRange[] = [];
+  for (const range of known) {
+    const last = merged.at(-1);
+    if (last !== undefined && range.start.value <= last.end.value + 1n) {
+      const end = range.end.value > last.end.value ? range.end : last.end;
+      merged[merged.length - 1] = { start: last.start, end };
+    } else merged.push(range);
+  }
+  return merged.map(({ start, end }) => `${formatAddress(start)}-${formatAddress(end)}`).join(",");
+}
+
+function readRange(text: string): AddressRange | undefined {
+  const subnet = parseSubnet(text);
+  if (subnet !== undefined) return rangeOf(subnet);
+  const [start, end] = text.split("-").map(parseAddress);
+  return start === undefined || end === undefined ? undefined : { start, end };
+}
+
+function object(value: unknown): Json {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new SyntaxError(`Cannot read the answer of nft: found ${JSON.stringify(value)}`);
+  }
+  return value as Json;
+}
+
+function list(value: unknown): readonly unknown[] {
+  if (!Array.isArray(value)) {
+    throw new SyntaxError(`Cannot read the answer of nft: found ${JSON.stringify(value)}`);
+  }
+  return value;
+}

@@ -1,0 +1,104 @@
+/**
+ * The words of nftables: values in, text of nft(8) out. No policy here.
+ *
+ * Everything that reaches a script goes through one of these functions, so nothing can end a
+ * string or a statement early.
+ */
+import {
+  type AddressRange,
+  bitsOf,
+  formatAddress,
+  formatSubnet,
+  type Subnet,
+} from "../../core/address.ts";
+import { UnsupportedNetworkError } from "../../core/firewall_backend.ts";
+import type { PortRange } from "../../core/network/network.ts";
+import { printable, quoteName } from "../../core/quote_name.ts";
+
+/** nft refuses comments above 128 bytes, the closing zero included. */
+const COMMENT_BYTES = 127;
+
+/** The kernel's IFNAMSIZ less the closing zero; nft counts the escape of a star as well. */
+const INTERFACE_BYTES = 16;
+
+/**
+ * An interface name as nft's quoted string.
+ *
+ * A quoted string of nft knows no escape but `\*` at its end, for a name that ends in a star
+ * (a star alone would mean "any name that starts so"). Hence three kinds of names that a kernel
+ * allows cannot be written.
+ *
+ * @throws {UnsupportedNetworkError} For a name with `"`, one that ends in `\*`, and one of 15
+ * bytes that ends in `*`.
+ */
+export function interfaceString(name: string): string {
+  const escaped = name.endsWith("*") ? `${name.slice(0, -1)}\\*` : name;
+  const bytes = new TextEncoder().encode(escaped).length;
+  if (name.includes('"') || name.endsWith("\\*") || bytes > INTERFACE_BYTES) {
+    throw new UnsupportedNetworkError(
+      `The language of nftables cannot write the interface name ${quoteName(name)}`,
+      "Give the interface a name of letters, digits, `-`, `_` and `.`",
+    );
+  }
+  return `"${escaped}"`;
+}
+
+/**
+ * The name of an object that belongs to one interface, such as `from-virbr0`.
+ *
+ * Identifiers of nft hold letters, digits and `/ . _ -`. All other bytes of the name become `/` and
+ * two hex digits; no interface name holds a slash, so two names never meet.
+ */
+export function objectName(kind: string, interfaceName: string): string {
+  const bytes = [...new TextEncoder().encode(interfaceName)];
+  return `${kind}-${
+    bytes.map((byte) => {
+      const character = String.fromCharCode(byte);
+      return /[A-Za-z0-9._-]/.test(character)
+        ? character
+        : `/${byte.toString(16).padStart(2, "0")}`;
+    }).join("")
+  }`;
+}
+
+/** ` comment "NETWORK: TEXT"`, the network's name cut where the whole would be too long. */
+export function comment(network: string, text: string): string {
+  return `comment ${commentString(network, text)}`;
+}
+
+/** The string of {@linkcode comment}, with its quotes. */
+export function commentString(network: string, text: string): string {
+  const room = COMMENT_BYTES - new TextEncoder().encode(`: ${text}`).length;
+  return `"${cutToBytes(printable(network), room)}: ${text}"`;
+}
+
+function cutToBytes(text: string, room: number): string {
+  const size = (value: string): number => new TextEncoder().encode(value).length;
+  if (size(text) <= room) return text;
+  let cut = "";
+  for (const character of text) {
+    if (size(cut + character) > room - size("…")) break;
+    cut += character;
+  }
+  return `${cut}…`;
+}
+
+/** One subnet, or a set of them between braces. Hosts stand without a prefix, as nft lists them. */
+export function subnetSet(subnets: readonly Subnet[]): string {
+  const elements = subnets.map((subnet) =>
+    subnet.prefix === bitsOf(subnet.family) ? formatAddress(subnet) : formatSubnet(subnet)
+  );
+  return elements.length === 1 ? elements.join("") : `{ ${elements.join(", ")} }`;
+}
+
+/** `start-end`, or one address where both are the same. */
+export function addressRange({ start, end }: AddressRange): string {
+  return start.value === end.value
+    ? formatAddress(start)
+    : `${formatAddress(start)}-${formatAddress(end)}`;
+}
+
+/** `start-end`, or one port where both are the same. */
+export function portRange({ start, end }: PortRange): string {
+  return start === end ? String(start) : `${start}-${end}`;
+}

@@ -1,0 +1,122 @@
+/** Text ↔ IP addresses and subnets. The one file that knows the address library. */
+import ipaddr from "ipaddr.js";
+
+/** An address family, in libvirt's spelling. */
+export type Family = "ipv4" | "ipv6";
+
+/** One address: its value as an unsigned number, 32 bits for IPv4 and 128 for IPv6. */
+export interface IpAddress {
+  readonly family: Family;
+  readonly value: bigint;
+}
+
+/** A masked network: all bits of `value` below the prefix are zero. */
+export interface Subnet {
+  readonly family: Family;
+  readonly value: bigint;
+  /** 0 to 32 for IPv4, 0 to 128 for IPv6. */
+  readonly prefix: number;
+}
+
+/** Both ends belong to the range. */
+export interface AddressRange {
+  readonly start: IpAddress;
+  readonly end: IpAddress;
+}
+
+/** The number of bits of an address: 32 or 128. */
+export function bitsOf(family: Family): number {
+  return family === "ipv4" ? 32 : 128;
+}
+
+/**
+ * Reads a numeric address, `undefined` when the text is none.
+ *
+ * IPv4 takes the forms of inet_aton(3) (`10.1`, `0x7f.1`), because libvirt reads addresses with
+ * getaddrinfo(3). IPv6 takes no zone (`%eth0`): a rule cannot hold one.
+ */
+export function parseAddress(text: string): IpAddress | undefined {
+  if (!/^[0-9a-fA-FxX.:]+$/.test(text)) return undefined;
+  try {
+    return fromBytes(ipaddr.parse(text).toByteArray());
+  } catch {
+    return undefined;
+  }
+}
+
+/** The shortest usual form: dotted decimal, or RFC 5952 for IPv6. */
+export function formatAddress({ family, value }: IpAddress): string {
+  const address = ipaddr.fromByteArray(toBytes(value, bitsOf(family) / 8));
+  return address instanceof ipaddr.IPv6 ? address.toRFC5952String() : address.toString();
+}
+
+/** `address/prefix`. */
+export function formatSubnet({ family, value, prefix }: Subnet): string {
+  return `${formatAddress({ family, value })}/${prefix}`;
+}
+
+/** Reads `address/prefix`, or an address alone as a host; `undefined` when it is neither. */
+export function parseSubnet(text: string): Subnet | undefined {
+  const [addressText = "", prefixText, ...rest] = text.split("/");
+  const address = parseAddress(addressText);
+  if (address === undefined || rest.length > 0) return undefined;
+  const bits = bitsOf(address.family);
+  if (prefixText === undefined) return subnetOf(address, bits);
+  if (!/^\d{1,3}$/.test(prefixText) || Number(prefixText) > bits) return undefined;
+  return subnetOf(address, Number(prefixText));
+}
+
+/** The subnet that holds the address: host bits are cleared. */
+export function subnetOf(address: IpAddress, prefix: number): Subnet {
+  const hostBits = BigInt(bitsOf(address.family) - prefix);
+  return { family: address.family, value: (address.value >> hostBits) << hostBits, prefix };
+}
+
+/** The first and the last address of the subnet. */
+export function rangeOf({ family, value, prefix }: Subnet): AddressRange {
+  const size = 1n << BigInt(bitsOf(family) - prefix);
+  return { start: { family, value }, end: { family, value: value + size - 1n } };
+}
+
+/** Whether the address lies in the subnet; addresses of the other family never do. */
+export function contains(subnet: Subnet, address: IpAddress): boolean {
+  return subnet.family === address.family &&
+    subnetOf(address, subnet.prefix).value === subnet.value;
+}
+
+/** Whether the two share an address: one of them then holds the other. */
+export function overlaps(one: Subnet, other: Subnet): boolean {
+  return one.prefix <= other.prefix ? contains(one, other) : contains(other, one);
+}
+
+/** The same addresses in as few subnets as possible, without those that another one holds. */
+export function withoutContained(subnets: readonly Subnet[]): readonly Subnet[] {
+  return subnets.filter((subnet, index) =>
+    !subnets.some((other, at) =>
+      at !== index && overlaps(other, subnet) &&
+      (other.prefix < subnet.prefix || (other.prefix === subnet.prefix && at < index))
+    )
+  );
+}
+
+/** The prefix length of a netmask, `undefined` when its one bits are not contiguous. */
+export function prefixOfNetmask(mask: IpAddress): number | undefined {
+  const bits = bitsOf(mask.family);
+  for (let prefix = 0; prefix <= bits; prefix++) {
+    const all = (1n << BigInt(bits)) - 1n;
+    if (subnetOf({ family: mask.family, value: all }, prefix).value === mask.value) return prefix;
+  }
+  return undefined;
+}
+
+function fromBytes(bytes: readonly number[]): IpAddress {
+  const value = bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+  return { family: bytes.length === 4 ? "ipv4" : "ipv6", value };
+}
+
+function toBytes(value: bigint, length: number): number[] {
+  return Array.from(
+    { length },
+    (_, index) => Number((value >> BigInt(8 * (length - 1 - index))) & 0xffn),
+  );
+}

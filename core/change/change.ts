@@ -1,0 +1,70 @@
+/** The change as a value: commands that install a policy, and beside them those that take it back. */
+import type { Command } from "../command.ts";
+
+/** One command of an installation. */
+export interface Step {
+  /** What it does, as the end of "Cannot …": `load the nftables rules`. */
+  readonly purpose: string;
+  readonly command: Command;
+  /**
+   * Present when the network works without this step: what is lost when it fails, as a sentence
+   * without a period. The step is then taken back and the operation goes on.
+   */
+  readonly optional?: { readonly loss: string; readonly undo: Command };
+}
+
+/**
+ * Commands that belong together in a removal. Safe to repeat: what is gone already is no error.
+ *
+ * A group is run only when no network that stays has an equal one. So what several networks
+ * share (the table itself) goes with the last of them, and what the next installation of the same
+ * network would make again (its counters) is kept.
+ */
+export interface RemovalGroup {
+  readonly commands: readonly Command[];
+  /** True: a command that fails is passed over, because there is no telling why it did. */
+  readonly ignoreErrors: boolean;
+}
+
+/** How one network gets in and out. */
+export interface NetworkChange {
+  readonly network: string;
+  /** Replaces whatever an earlier installation of the same shape left behind. */
+  readonly install: readonly Step[];
+  readonly removal: readonly RemovalGroup[];
+  /** Promises that cannot be kept on this host, as sentences without a period. */
+  readonly warnings: readonly string[];
+}
+
+/** What a backend wants done for some networks. */
+export interface Change {
+  readonly networks: readonly NetworkChange[];
+  /** Takes everything of this backend away, whatever it looks like by now. */
+  readonly reset: readonly Command[];
+}
+
+/** A text that is the same for equal groups only. */
+export function groupKey(group: RemovalGroup): string {
+  return JSON.stringify(
+    group.commands.map(({ program, args, stdin }) => [program, args, stdin ?? null]),
+  );
+}
+
+/**
+ * The removal of some networks while others stay: equal groups once, at the place of the last, and
+ * none that a network that stays has too.
+ */
+export function removalOf(
+  leaving: readonly (readonly RemovalGroup[])[],
+  staying: readonly (readonly RemovalGroup[])[],
+): readonly RemovalGroup[] {
+  const kept = new Set(staying.flat().map(groupKey));
+  const groups = new Map<string, RemovalGroup>();
+  for (const group of leaving.flat()) {
+    const key = groupKey(group);
+    if (kept.has(key)) continue;
+    groups.delete(key); // so that the group moves to the end
+    groups.set(key, group);
+  }
+  return [...groups.values()];
+}

@@ -1,0 +1,54 @@
+/** The kernel's forwarding settings: on where a network needs them, never off again. */
+import type { Family } from "../address.ts";
+import { HostError, type HostFacts } from "../host.ts";
+import { forwardedFamilies, type Policy } from "../policy/policy.ts";
+import { quoteName } from "../quote_name.ts";
+import type { Step } from "./change.ts";
+
+/** sysctl names on Linux. */
+export const FORWARDING_KEYS: Readonly<Record<Family, string>> = {
+  ipv4: "net.ipv4.ip_forward",
+  ipv6: "net.ipv6.conf.all.forwarding",
+};
+
+/** The families that a network needs forwarded and the host does not forward yet. */
+export function missingForwarding(
+  policies: readonly Policy[],
+  { forwarding }: HostFacts,
+): readonly Family[] {
+  const needed = new Set(policies.flatMap(forwardedFamilies));
+  return (["ipv4", "ipv6"] as const).filter((family) => needed.has(family) && !forwarding[family]);
+}
+
+/**
+ * The one step that switches on what is missing. It is not taken back with the network: others may
+ * rely on it by then, and libvirt leaves it on too.
+ *
+ * @throws {HostError} When the host itself lives on router advertisements that the kernel would no
+ * longer accept: with `accept_ra` 1 it stops as soon as it forwards (kernel, ip-sysctl).
+ */
+export function forwardingSteps(
+  policies: readonly Policy[],
+  facts: HostFacts,
+): readonly Step[] {
+  const missing = missingForwarding(policies, facts);
+  if (missing.length === 0) return [];
+  if (missing.includes("ipv6")) refuseLostAdvertisements(facts);
+  const settings = missing.map((family) => `${FORWARDING_KEYS[family]}=1`);
+  return [{
+    purpose: `switch on forwarding (${settings.join(", ")})`,
+    command: { program: "sysctl", args: ["-q", "-w", ...settings] },
+  }];
+}
+
+function refuseLostAdvertisements({ advertised }: HostFacts): void {
+  const lost = advertised.find(({ acceptRa }) => acceptRa === 1);
+  if (lost === undefined) return;
+  const key = `net/ipv6/conf/${lost.device}/accept_ra`;
+  throw new HostError(
+    `Cannot switch on IPv6 forwarding: the host has its own IPv6 routes on ` +
+      `${quoteName(lost.device)} from router advertisements, and with accept_ra 1 the kernel ` +
+      `ignores them once it forwards`,
+    `Run \`sysctl -w ${key}=2\` first, or use \`--no-sysctl\` to leave forwarding as it is`,
+  );
+}

@@ -1,0 +1,63 @@
+/** A command of a change that failed, in words that show what was asked and what was answered. */
+import type { Command, CommandResult } from "../command.ts";
+import { HostError } from "../host.ts";
+
+/** Scripts up to here are shown whole, longer ones around the lines that the program complains of. */
+const WHOLE_SCRIPT_LINES = 40;
+const LINES_AROUND = 2;
+
+/** A required command failed. Exit code 1, and nothing of the operation is left. */
+export class StepFailedError extends HostError {
+  readonly command: Command;
+  readonly result: CommandResult;
+
+  /** @param purpose What was to be done, as the end of "Cannot …". */
+  constructor(purpose: string, command: Command, result: CommandResult) {
+    super(
+      [`Cannot ${purpose}: ${outcome(command, result)}`, ...details(command, result)].join("\n"),
+    );
+    this.command = command;
+    this.result = result;
+  }
+}
+
+/** How a command ended, in a few words. */
+export function outcome({ program }: Command, { status }: CommandResult): string {
+  switch (status) {
+    case 127:
+      return `the program "${program}" is not installed`;
+    case 126:
+      return `the program "${program}" may not be run`;
+    default:
+      return `${program} exited with status ${status}`;
+  }
+}
+
+function details({ stdin }: Command, { stderr }: CommandResult): readonly string[] {
+  const said = stderr.trimEnd() === "" ? [] : stderr.trimEnd().split("\n");
+  return [
+    ...said.slice(0, WHOLE_SCRIPT_LINES).map((line) => `  ${line}`),
+    ...(said.length > WHOLE_SCRIPT_LINES
+      ? [`  … and ${said.length - WHOLE_SCRIPT_LINES} more lines`]
+      : []),
+    ...(stdin === undefined ? [] : numberedScript(stdin, reportedLines(stderr))),
+  ];
+}
+
+/** Line numbers as nft (`/dev/stdin:3:1-5:`) and tc (`Command failed -:3`) write them. */
+function reportedLines(stderr: string): ReadonlySet<number> {
+  const found = stderr.matchAll(/(?:\/dev\/stdin|^-|failed -):(\d+)(?:[:\s]|$)/gm);
+  return new Set([...found].map(([, line]) => Number(line)));
+}
+
+/** The script with line numbers; a long one only around the lines that matter. */
+export function numberedScript(script: string, lines: ReadonlySet<number>): readonly string[] {
+  const all = script.trimEnd().split("\n");
+  const whole = all.length <= WHOLE_SCRIPT_LINES;
+  const near = (line: number): boolean =>
+    whole || [...lines].some((reported) => Math.abs(reported - line) <= LINES_AROUND);
+  const width = String(all.length).length;
+  return all.flatMap((text, index) =>
+    near(index + 1) ? [`${String(index + 1).padStart(width)} | ${text}`] : []
+  );
+}

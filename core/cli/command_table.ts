@@ -1,0 +1,138 @@
+/** The one list of commands and options: it feeds the parser and the help. */
+
+/** An option, written `--name` or `--name VALUE`. */
+export interface OptionEntry {
+  readonly name: string;
+  /** What the value stands for; absent: the option has none. */
+  readonly value?: string;
+  readonly help: string;
+}
+
+/** A command. */
+export interface CommandEntry {
+  readonly name: CommandName;
+  /** What stands after the name, for the usage line. */
+  readonly operands: string;
+  /** At most so many operands: none, or any number. */
+  readonly takesNetworks: boolean;
+  readonly summary: string;
+  /** Paragraphs for `bridgewall help COMMAND`. */
+  readonly details: readonly string[];
+  readonly options: readonly OptionEntry[];
+  readonly examples: readonly string[];
+}
+
+/** The words after `bridgewall`. */
+export type CommandName = "up" | "down" | "reload" | "plan" | "status" | "check" | "backends";
+
+const ALL: OptionEntry = { name: "all", help: "take all networks" };
+
+/** Options that every command takes. */
+export const GLOBAL_OPTIONS: readonly OptionEntry[] = [
+  { name: "backend", value: "NAME", help: "use this backend instead of the first usable one" },
+  { name: "config", value: "FILE", help: "read this configuration; networks/ stands beside it" },
+  { name: "state-dir", value: "DIR", help: "keep records here instead of in /run/bridgewall" },
+  { name: "wait", value: "SECONDS", help: "wait so long for another command to finish (30)" },
+  { name: "no-sysctl", help: "leave the kernel's forwarding settings alone" },
+  { name: "json", help: "print the result as JSON" },
+  { name: "quiet", help: "say nothing but errors and warnings" },
+  { name: "verbose", help: "show every command that is run, with its script" },
+  { name: "no-color", help: "print without colour, as NO_COLOR does" },
+  { name: "version", help: "print the version" },
+  { name: "help", help: "explain a command" },
+];
+
+const NETWORK_HELP = "A NETWORK is a name from the configuration directory (networks/NAME.xml), " +
+  "a file that ends in .xml or has a slash in it, or - for standard input.";
+
+const ACTIVE_HELP = "A NETWORK is the name of an active network, or the file of its definition.";
+
+/** All commands, in the order of the help. */
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: "up",
+    operands: "NETWORK...",
+    takesNetworks: true,
+    summary: "install the firewall of networks",
+    details: [
+      NETWORK_HELP,
+      "All networks of one command come up in one transaction: all or none. A network that is " +
+      "active already is refreshed, with no moment without rules. Nothing is changed when a " +
+      "definition is wrong, or when its addresses are in use by another network or route.",
+    ],
+    options: [{ ...ALL, help: "all networks of the configuration directory" }],
+    examples: ["bridgewall up default", "bridgewall up lan.xml lab.xml"],
+  },
+  {
+    name: "down",
+    operands: "NETWORK...",
+    takesNetworks: true,
+    summary: "take it back, from the record",
+    details: [ACTIVE_HELP, "A network that is not active is no error."],
+    options: [{ ...ALL, help: "all active networks" }],
+    examples: ["bridgewall down default", "bridgewall down --all"],
+  },
+  {
+    name: "reload",
+    operands: "[NETWORK...]",
+    takesNetworks: true,
+    summary: "remove and install again in one step",
+    details: [
+      ACTIVE_HELP + " Without one, all active networks are meant.",
+      "Works from the records. A definition that was edited takes effect with `bridgewall up`.",
+    ],
+    options: [{ ...ALL, help: "all active networks" }],
+    examples: ["bridgewall reload"],
+  },
+  {
+    name: "plan",
+    operands: "NETWORK...",
+    takesNetworks: true,
+    summary: "print what up would run; needs no root, changes nothing",
+    details: [
+      NETWORK_HELP,
+      "Prints the script for nft as it would be given to it; other commands stand in comments.",
+    ],
+    options: [
+      { ...ALL, help: "all networks of the configuration directory" },
+      { name: "explain", help: "say in sentences what the networks may do" },
+    ],
+    examples: ["bridgewall plan lan.xml", "bridgewall plan --explain default"],
+  },
+  {
+    name: "status",
+    operands: "[NETWORK...]",
+    takesNetworks: true,
+    summary: "show the active networks and their traffic",
+    details: [ACTIVE_HELP + " Without one, all are shown."],
+    options: [{ ...ALL, help: "all active networks" }],
+    examples: ["bridgewall status", "bridgewall status --json default"],
+  },
+  {
+    name: "check",
+    operands: "[NETWORK...]",
+    takesNetworks: true,
+    summary: "compare the live ruleset with the records; exit 3 on drift",
+    details: [ACTIVE_HELP + " Without one, all are checked.", "Every difference is named."],
+    options: [{ ...ALL, help: "all active networks" }],
+    examples: ["bridgewall check", "bridgewall check default || bridgewall reload default"],
+  },
+  {
+    name: "backends",
+    operands: "",
+    takesNetworks: false,
+    summary: "list the backends this host can use, and why not the others",
+    details: [],
+    options: [],
+    examples: ["bridgewall backends --json"],
+  },
+];
+
+/** Meaning of the exit codes, for the help. */
+export const EXIT_CODES: readonly (readonly [code: number, meaning: string])[] = [
+  [0, "done, or already so"],
+  [1, "the operation failed; nothing is left half-done"],
+  [2, "wrong use, or a definition that is not valid"],
+  [3, "drift found (check)"],
+  [4, "no usable backend, or this backend cannot express the network"],
+];

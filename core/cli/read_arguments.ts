@@ -1,0 +1,167 @@
+/** The words of the command line → what the user wants. Looks nothing up. */
+import { parseArgs } from "@std/cli";
+import { UsageError } from "../commands/context.ts";
+import {
+  type CommandEntry,
+  type CommandName,
+  COMMANDS,
+  GLOBAL_OPTIONS,
+  type OptionEntry,
+} from "./command_table.ts";
+
+/** How results and messages are printed. */
+export interface Manner {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  readonly color: boolean;
+}
+
+/** A command with everything that was said about it. */
+export interface Request {
+  readonly command: CommandName;
+  readonly networks: readonly string[];
+  readonly all: boolean;
+  readonly explain: boolean;
+  readonly backend?: string;
+  readonly config?: string;
+  readonly stateDirectory?: string;
+  /** Absent: as configured. */
+  readonly wait?: number;
+  readonly noSysctl: boolean;
+}
+
+/** What the user wants to see. */
+export type Wish =
+  | { readonly kind: "run"; readonly request: Request }
+  | { readonly kind: "help"; readonly entry?: CommandEntry }
+  | { readonly kind: "version" };
+
+type Values = Readonly<Record<string, unknown>>;
+
+/** Never throws: the manner is needed to print the error of everything else. */
+export function readManner(words: readonly string[]): Manner {
+  const end = words.indexOf("--");
+  const options = end === -1 ? words : words.slice(0, end);
+  return {
+    json: options.includes("--json"),
+    quiet: options.includes("--quiet"),
+    verbose: options.includes("--verbose"),
+    color: !options.includes("--no-color"),
+  };
+}
+
+/** @throws {UsageError} For words that mean nothing, or not in that place. */
+export function readArguments(words: readonly string[]): Wish {
+  const values = parseWords(words, [...GLOBAL_OPTIONS, ...COMMANDS.flatMap((one) => one.options)]);
+  const [name, ...operands] = (values["_"] as readonly unknown[]).map(String);
+  if (values["version"] === true) return { kind: "version" };
+  const asksHelp = values["help"] === true || name === "help";
+  const wanted = name === "help" ? operands[0] : name;
+  if (asksHelp) {
+    return wanted === undefined ? { kind: "help" } : { kind: "help", entry: findCommand(wanted) };
+  }
+  if (wanted === undefined) {
+    throw new UsageError(
+      "Cannot guess what to do: no command was given",
+      "See `bridgewall --help`",
+    );
+  }
+  const entry = findCommand(wanted);
+  refuseForeignOptions(entry, values);
+  if (!entry.takesNetworks && operands.length > 0) {
+    throw new UsageError(
+      `Cannot take "${operands[0]}": \`bridgewall ${entry.name}\` has no operands`,
+      `See \`bridgewall ${entry.name} --help\``,
+    );
+  }
+  return { kind: "run", request: readRequest(entry.name, operands, values) };
+}
+
+function readRequest(command: CommandName, networks: readonly string[], values: Values): Request {
+  const backend = text(values, "backend");
+  const config = text(values, "config");
+  const stateDirectory = text(values, "state-dir");
+  const wait = seconds(text(values, "wait"));
+  return {
+    command,
+    networks,
+    all: values["all"] === true,
+    explain: values["explain"] === true,
+    noSysctl: values["no-sysctl"] === true,
+    ...(backend === undefined ? {} : { backend }),
+    ...(config === undefined ? {} : { config }),
+    ...(stateDirectory === undefined ? {} : { stateDirectory }),
+    ...(wait === undefined ? {} : { wait }),
+  };
+}
+
+function parseWords(words: readonly string[], options: readonly OptionEntry[]): Values {
+  const withValue = options.filter(({ value }) => value !== undefined).map(({ name }) => name);
+  return parseArgs(words, {
+    boolean: options.filter(({ value }) => value === undefined).map(({ name }) => name),
+    string: [...withValue, "_"],
+    alias: { h: "help" },
+    unknown: (word, key) => {
+      if (key !== undefined) refuseUnknown(word, options);
+      return true;
+    },
+  });
+}
+
+function refuseUnknown(word: string, options: readonly OptionEntry[]): never {
+  const name = word.split("=", 1).join("");
+  const near = nearest(name.replace(/^-+/, ""), options.map((option) => option.name));
+  throw new UsageError(
+    `Cannot use the option "${name}": there is none of that name`,
+    near === undefined ? "See `bridgewall --help`" : `Did you mean \`--${near}\`?`,
+  );
+}
+
+function refuseForeignOptions(entry: CommandEntry, values: Values): void {
+  const own = [...GLOBAL_OPTIONS, ...entry.options].map(({ name }) => name);
+  const others = COMMANDS.flatMap(({ options }) => options.map(({ name }) => name));
+  const foreign = others.find((name) => !own.includes(name) && values[name] === true);
+  if (foreign === undefined) return;
+  throw new UsageError(
+    `Cannot use the option "--${foreign}" with \`bridgewall ${entry.name}\``,
+    `See \`bridgewall ${entry.name} --help\``,
+  );
+}
+
+function findCommand(name: string): CommandEntry {
+  const entry = COMMANDS.find((one) => one.name === name);
+  if (entry !== undefined) return entry;
+  const near = nearest(name, COMMANDS.map((one) => one.name));
+  throw new UsageError(
+    `Cannot run "${name}": there is no such command`,
+    near === undefined ? "See `bridgewall --help`" : `Did you mean \`bridgewall ${near}\`?`,
+  );
+}
+
+function text(values: Values, name: string): string | undefined {
+  const value = values[name];
+  if (value === undefined) return undefined;
+  if (typeof value === "string" && value !== "") return value;
+  throw new UsageError(`Cannot use "--${name}" without a value`, `Write \`--${name}=VALUE\``);
+}
+
+function seconds(value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  if (/^\d{1,6}(\.\d+)?$/.test(value)) return Number(value);
+  throw new UsageError(
+    `Cannot wait "${value}" seconds: it is not a number from 0 to 999999`,
+    "Write `--wait 30`",
+  );
+}
+
+/** The word that shares the longest beginning, two characters at least. */
+function nearest(word: string, words: readonly string[]): string | undefined {
+  const shared = (other: string): number => {
+    let length = 0;
+    while (length < word.length && word[length] === other[length]) length++;
+    return length;
+  };
+  const best = words.toSorted((one, other) => shared(other) - shared(one))[0];
+  return best !== undefined && shared(best) >= 2 ? best : undefined;
+}

@@ -1,0 +1,78 @@
+/** Results and errors → text and exit code. The only printer. */
+import type { CommandOutput, Messages } from "../commands/context.ts";
+import { UsageError } from "../commands/context.ts";
+import type { Command } from "../command.ts";
+import { ConfigurationError } from "../configuration.ts";
+import { NoBackendError, UnsupportedNetworkError } from "../firewall_backend.ts";
+import { HostError } from "../host.ts";
+import { NetworkDefinitionError } from "../network/network_error.ts";
+import { RecordError } from "../record/record.ts";
+import type { Manner } from "./read_arguments.ts";
+
+/** Where the words go. */
+export interface Terminal {
+  writeData(text: string): void;
+  writeMessage(text: string): void;
+  /** True when messages may be coloured. */
+  readonly colour: boolean;
+}
+
+const COLOURS = { error: "\x1b[1;31m", warning: "\x1b[1;33m", hint: "\x1b[1;36m" } as const;
+
+/** Messages of a running command, on standard error. */
+export function messages(terminal: Terminal, manner: Manner): Messages {
+  return {
+    note: (text) => {
+      if (!manner.quiet) terminal.writeMessage(`${text}\n`);
+    },
+    warn: (text) => terminal.writeMessage(`${label(terminal, manner, "warning")}: ${text}\n`),
+    detail: (text) => {
+      if (manner.verbose) terminal.writeMessage(`${text}\n`);
+    },
+  };
+}
+
+/** A command that is about to run, for `--verbose`. */
+export function commandTrace({ program, args, stdin }: Command): string {
+  const line = `run: ${[program, ...args].join(" ")}`;
+  return stdin === undefined ? line : `${line}\n${stdin.trimEnd()}`;
+}
+
+/** Prints what a command has to say. */
+export function reportOutput(terminal: Terminal, manner: Manner, output: CommandOutput): number {
+  const lines = manner.json ? [JSON.stringify(output.json, null, 2)] : output.text;
+  if (lines.length > 0) terminal.writeData(`${lines.join("\n")}\n`);
+  return output.exitCode;
+}
+
+/** Prints an error and gives the exit code for it. What is not a known error is a defect: thrown on. */
+export function reportError(terminal: Terminal, manner: Manner, error: unknown): number {
+  const exitCode = exitCodeOf(error);
+  if (exitCode === undefined || !(error instanceof Error)) throw error;
+  const hint = "hint" in error && typeof error.hint === "string" ? error.hint : undefined;
+  if (manner.json) {
+    const { message } = error;
+    const body = { error: { message, ...(hint === undefined ? {} : { hint }), exitCode } };
+    terminal.writeMessage(`${JSON.stringify(body, null, 2)}\n`);
+    return exitCode;
+  }
+  terminal.writeMessage(`${label(terminal, manner, "error")}: ${error.message}\n`);
+  if (hint !== undefined) {
+    terminal.writeMessage(`\n${label(terminal, manner, "hint")}: ${hint}\n`);
+  }
+  return exitCode;
+}
+
+function exitCodeOf(error: unknown): number | undefined {
+  if (
+    error instanceof UsageError || error instanceof NetworkDefinitionError ||
+    error instanceof ConfigurationError
+  ) return 2;
+  if (error instanceof NoBackendError || error instanceof UnsupportedNetworkError) return 4;
+  if (error instanceof HostError || error instanceof RecordError) return 1;
+  return undefined;
+}
+
+function label({ colour }: Terminal, { color }: Manner, word: keyof typeof COLOURS): string {
+  return colour && color ? `${COLOURS[word]}${word}\x1b[0m` : word;
+}

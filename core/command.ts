@@ -1,0 +1,25 @@
+/** Programs that the host runs for us. */
+
+/** The programs that may be run. The platform knows where each of them lives. */
+export type Program = "nft" | "tc" | "ip" | "sysctl";
+
+/** One run of a program: arguments and standard input, never a shell. */
+export interface Command {
+  readonly program: Program;
+  readonly args: readonly string[];
+  /** Text for standard input; absent: none. */
+  readonly stdin?: string;
+}
+
+/** How a program ended. */
+export interface CommandResult {
+  /** The exit status; 127 when the program is not installed, 126 when it may not be run. */
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs programs. Never throws for a program that fails: the result says so. */
+export interface CommandRunner {
+  run(command: Command): Promise<CommandResult>;
+}

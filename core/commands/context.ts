@@ -1,0 +1,72 @@
+/** What every command gets: the machine, the choices of the user, and a way to speak. */
+import type { FirewallBackend } from "../firewall_backend.ts";
+import type { Host } from "../host.ts";
+
+/** The choices of the user that are not about one command alone. */
+export interface Options {
+  /** The backend that was asked for; absent: the first that can be used. */
+  readonly backend?: string;
+  /** False leaves the kernel's forwarding settings alone. */
+  readonly sysctl: boolean;
+  /** Seconds to wait for another command. */
+  readonly wait: number;
+}
+
+/** One definition as the user gave it. */
+export interface DefinitionText {
+  readonly text: string;
+  /** For messages: the path, or `-` for standard input. */
+  readonly file: string;
+}
+
+/** Where definitions come from. */
+export interface DefinitionSource {
+  /**
+   * A name from the configuration directory, a path, or `-` for standard input.
+   *
+   * @throws {UsageError} When there is no such definition.
+   */
+  read(argument: string): Promise<DefinitionText>;
+  /** All definitions of the configuration directory, sorted by file name. */
+  readAll(): Promise<readonly DefinitionText[]>;
+}
+
+/** How a command tells what is not its result. */
+export interface Messages {
+  /** What was done. */
+  note(text: string): void;
+  /** What the user should know although the command goes on. */
+  warn(text: string): void;
+  /** What only the curious want to see. */
+  detail(text: string): void;
+}
+
+/** Everything a command may use. */
+export interface Context {
+  readonly host: Host;
+  /** Most preferred first. */
+  readonly backends: readonly FirewallBackend[];
+  readonly options: Options;
+  readonly definitions: DefinitionSource;
+  readonly messages: Messages;
+}
+
+/** What a command has to say on standard output. */
+export interface CommandOutput {
+  /** For people, one element a line. */
+  readonly text: readonly string[];
+  /** The same for programs, with `--json`. */
+  readonly json: unknown;
+  readonly exitCode: number;
+}
+
+/** The command was used wrongly. Exit code 2. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+  readonly hint: string | undefined;
+
+  constructor(message: string, hint?: string) {
+    super(message);
+    this.hint = hint;
+  }
+}

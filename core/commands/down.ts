@@ -1,0 +1,57 @@
+/** `bridgewall down`: takes the firewall of networks back, from their records alone. */
+import { StepFailedError } from "../change/step_error.ts";
+import { HostError } from "../host.ts";
+import { quoteName } from "../quote_name.ts";
+import type { CommandOutput, Context } from "./context.ts";
+import { locked } from "./locked.ts";
+import { namedRecords, type NetworkArguments } from "./read_definitions.ts";
+import { runTransition, type Snapshot } from "./transition.ts";
+
+/**
+ * A network that is not active is no error.
+ *
+ * @throws {HostError} When rules could not be removed, after all others were.
+ */
+export async function down(context: Context, names: NetworkArguments): Promise<CommandOutput> {
+  const { messages } = context;
+  const result = await locked(context, async (snapshot) => {
+    const { found, missing } = await namedRecords(context, snapshot.records, names);
+    const leaving = found.map(({ name }) => name);
+    if (leaving.length > 0) await removeNetworks(context, snapshot, leaving);
+    return { removed: leaving, inactive: missing };
+  });
+  result.removed.forEach((name) => messages.note(`Network ${quoteName(name)} is down`));
+  result.inactive.forEach((name) => messages.note(`Network ${quoteName(name)} was not active`));
+  return { text: [], json: result, exitCode: 0 };
+}
+
+/** All in one step; where that fails one by one, so that one network does not hold up the others. */
+async function removeNetworks(
+  context: Context,
+  snapshot: Snapshot,
+  leaving: readonly string[],
+): Promise<void> {
+  try {
+    return await runTransition(context, snapshot, { leaving, entering: [], settings: [] });
+  } catch (error) {
+    if (!(error instanceof StepFailedError) || leaving.length === 1) throw error;
+  }
+  const failures: string[] = [];
+  let records = snapshot.records;
+  for (const name of leaving) {
+    try {
+      const one = { leaving: [name], entering: [], settings: [] };
+      await runTransition(context, { ...snapshot, records }, one);
+      records = records.filter((record) => record.name !== name);
+    } catch (error) {
+      if (!(error instanceof StepFailedError)) throw error;
+      failures.push(`${quoteName(name)}: ${error.message}`);
+    }
+  }
+  if (failures.length > 0) {
+    throw new HostError([
+      `Cannot take down ${failures.length} of ${leaving.length} networks:`,
+      ...failures,
+    ].join("\n"));
+  }
+}

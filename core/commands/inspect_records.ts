@@ -1,0 +1,71 @@
+/** What is live for the networks on record: for `status` and `check`. */
+import { FORWARDING_KEYS, missingForwarding } from "../change/forwarding.ts";
+import type { Drift, NetworkInspection } from "../firewall_backend.ts";
+import { derivePolicy } from "../policy/derive_policy.ts";
+import { type FilteredPolicy, forwardedFamilies, type Policy } from "../policy/policy.ts";
+import type { Record } from "../record/record.ts";
+import { quoteName } from "../quote_name.ts";
+import type { Context } from "./context.ts";
+import { recordedNetwork } from "./prepare.ts";
+
+/** One network on record and what became of it. */
+export interface InspectedRecord {
+  readonly record: Record;
+  readonly policy: Policy;
+  readonly traffic: NetworkInspection["traffic"];
+}
+
+/** All networks on record, and what differs from what they promise. */
+export interface InspectedRecords {
+  readonly networks: readonly InspectedRecord[];
+  readonly drift: readonly Drift[];
+}
+
+/** Changes nothing. One question to each backend, however many networks there are. */
+export async function inspectRecords(
+  { host, backends, options }: Context,
+): Promise<InspectedRecords> {
+  const [records, facts] = await Promise.all([host.records.readAll(), host.facts()]);
+  const networks = records.map((record) => ({
+    record,
+    policy: derivePolicy(recordedNetwork(record)),
+  }));
+  const inspections = await Promise.all(
+    backends.map((backend) =>
+      backend.inspect(
+        host,
+        networks.filter(({ record }) => record.backend === backend.name)
+          .map(({ policy }) => policy).filter((policy): policy is FilteredPolicy =>
+            policy.kind === "filtered"
+          ),
+      )
+    ),
+  );
+  const live = new Map(inspections.flatMap((one) => one.networks).map((one) => [one.network, one]));
+  const missing = options.sysctl ? missingForwarding(networks.map((one) => one.policy), facts) : [];
+  return {
+    networks: networks.map((one) => ({ ...one, traffic: live.get(one.record.name)?.traffic })),
+    drift: [
+      ...records.flatMap(interruption),
+      ...inspections.flatMap(({ drift }) => drift),
+      ...missing.flatMap((family) =>
+        networks.filter(({ policy }) => forwardedFamilies(policy).includes(family))
+          .map(({ record }) => ({
+            network: record.name,
+            difference: `${FORWARDING_KEYS[family]} is 0 instead of 1`,
+          }))
+      ),
+    ],
+  };
+}
+
+function interruption({ name, state }: Record): readonly Drift[] {
+  if (state === "active") return [];
+  const what = state === "removing" ? "Taking it down" : "Bringing it up";
+  return [{ network: name, difference: `${what} was interrupted` }];
+}
+
+/** One line for people. */
+export function driftSentence({ network, difference }: Drift): string {
+  return network === undefined ? difference : `Network ${quoteName(network)}: ${difference}`;
+}

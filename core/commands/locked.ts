@@ -1,0 +1,38 @@
+/** The frame of every command that changes the host: lock, look, put right, work. */
+import { chooseBackend, explainUnusable } from "../choose_backend.ts";
+import { StepFailedError } from "../change/step_error.ts";
+import { HostError } from "../host.ts";
+import type { Context } from "./context.ts";
+import { settle, type Snapshot } from "./transition.ts";
+
+/**
+ * Runs the work while no other command changes this host, on records that are all active.
+ *
+ * @throws {HostError} When the user may not change the firewall.
+ * @throws {LockError} When another command does not finish in time.
+ * @throws {NoBackendError} When the work failed because this host cannot use the backend.
+ */
+export async function locked<Result>(
+  context: Context,
+  work: (snapshot: Snapshot) => Promise<Result>,
+): Promise<Result> {
+  const { host, options, messages } = context;
+  const backend = chooseBackend(context.backends, options.backend);
+  if (!host.privileged) {
+    throw new HostError(
+      "Cannot change the firewall: only root may",
+      "Run it again as root, or see what would be done with `bridgewall plan`",
+    );
+  }
+  using _lock = await host.records.lock(
+    options.wait,
+    () => messages.note("Waiting for another bridgewall command to finish"),
+  );
+  const [facts, records] = await Promise.all([host.facts(), host.records.readAll()]);
+  try {
+    return await work(await settle(context, { backend, facts, records }));
+  } catch (error) {
+    if (!(error instanceof StepFailedError)) throw error;
+    throw await explainUnusable(context.backends, backend, host) ?? error;
+  }
+}

@@ -1,0 +1,31 @@
+/** The table of contents: which command does what. */
+import type { Request } from "../cli/read_arguments.ts";
+import { check } from "./check.ts";
+import type { CommandOutput, Context } from "./context.ts";
+import { down } from "./down.ts";
+import { listBackends } from "./list_backends.ts";
+import { plan } from "./plan.ts";
+import { reload } from "./reload.ts";
+import { status } from "./status.ts";
+import { up } from "./up.ts";
+
+/** Runs the command that was asked for. */
+export async function runCommandOf(request: Request, context: Context): Promise<CommandOutput> {
+  const names = { names: request.networks, all: request.all };
+  switch (request.command) {
+    case "up":
+      return await up(context, names);
+    case "down":
+      return await down(context, names);
+    case "reload":
+      return await reload(context, names);
+    case "plan":
+      return await plan(context, { ...names, explain: request.explain });
+    case "status":
+      return await status(context, names);
+    case "check":
+      return await check(context, names);
+    case "backends":
+      return await listBackends(context);
+  }
+}

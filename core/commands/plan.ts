@@ -1,0 +1,66 @@
+/** `bridgewall plan`: what `up` would run. Needs no root and changes nothing. */
+import { operationCommands } from "../change/run_operation.ts";
+import { chooseBackend } from "../choose_backend.ts";
+import type { Command } from "../command.ts";
+import { explainPolicy } from "../policy/explain_policy.ts";
+import type { Record } from "../record/record.ts";
+import type { CommandOutput, Context } from "./context.ts";
+import { prepareNetworks } from "./prepare.ts";
+import { type NetworkArguments, readDefinitions } from "./read_definitions.ts";
+import { operationOf } from "./transition.ts";
+
+/** @throws What {@linkcode prepareNetworks} throws: a plan is refused where `up` would be. */
+export async function plan(
+  context: Context,
+  names: NetworkArguments & { readonly explain: boolean },
+): Promise<CommandOutput> {
+  const { host, options, messages } = context;
+  const backend = chooseBackend(context.backends, options.backend);
+  const networks = await readDefinitions(context, names);
+  const [facts, records] = await Promise.all([host.facts(), readableRecords(context)]);
+  const snapshot = { backend, facts, records };
+  const prepared = prepareNetworks(networks, { ...snapshot, sysctl: options.sysctl });
+  const operation = operationOf(snapshot, { leaving: [], ...prepared });
+  const commands = operationCommands(operation);
+  const explanation = prepared.policies.map(explainPolicy);
+  prepared.warnings.forEach((warning) => messages.warn(warning));
+  return {
+    text: names.explain ? explanation.flatMap(paragraph) : commands.flatMap(commandLines),
+    json: {
+      backend: backend.name,
+      networks: prepared.policies.map((policy, index) => ({
+        name: policy.network,
+        mode: policy.mode,
+        explanation: explanation[index],
+      })),
+      commands,
+      warnings: prepared.warnings,
+    },
+    exitCode: 0,
+  };
+}
+
+/** Only root may see which networks are active; for others the plan is that of a fresh host. */
+async function readableRecords({ host, messages }: Context): Promise<readonly Record[]> {
+  if (host.privileged) return await host.records.readAll();
+  messages.detail("Only root sees which networks are active, so the plan takes none to be");
+  return [];
+}
+
+/** The script of nft as it is, so that `nft --check -f -` takes it; other commands as comments. */
+function commandLines({ program, args, stdin }: Command): readonly string[] {
+  const script = stdin === undefined ? [] : stdin.trimEnd().split("\n");
+  if (program === "nft") return script;
+  return [
+    `# ${[program, ...args].map(shellWord).join(" ")}`,
+    ...script.map((line) => `#   ${line}`),
+  ];
+}
+
+function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+function paragraph(sentences: readonly string[], index: number): readonly string[] {
+  return index === 0 ? sentences : ["", ...sentences];
+}

@@ -1,0 +1,111 @@
+/** Definitions → everything that is needed to bring the networks up. Pure. */
+import type { Step } from "../change/change.ts";
+import { FORWARDING_KEYS, forwardingSteps, missingForwarding } from "../change/forwarding.ts";
+import type { Entering } from "../change/run_operation.ts";
+import type { FirewallBackend } from "../firewall_backend.ts";
+import type { HostFacts } from "../host.ts";
+import type { Network } from "../network/network.ts";
+import { networkFromElement } from "../network/parse_network.ts";
+import {
+  checkNetworkCollisions,
+  checkRouteCollisions,
+  subnetsOf,
+} from "../policy/check_collisions.ts";
+import { derivePolicy, type PlacedNetwork } from "../policy/derive_policy.ts";
+import { placeNetworks } from "../policy/place_networks.ts";
+import type { FilteredPolicy, Policy } from "../policy/policy.ts";
+import { type Installation, type Record, RecordError } from "../record/record.ts";
+
+/** What is known before anything is decided. */
+export interface Situation {
+  readonly backend: FirewallBackend;
+  readonly facts: HostFacts;
+  readonly records: readonly Record[];
+  /** False leaves the kernel's forwarding settings alone. */
+  readonly sysctl: boolean;
+}
+
+/** Networks that are ready to be brought up. */
+export interface Prepared {
+  /** One for each network, in the order given. */
+  readonly policies: readonly Policy[];
+  /** The networks that get a record: all but the bridged ones. */
+  readonly entering: readonly Entering[];
+  readonly settings: readonly Step[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Everything that can refuse a network is asked here, before anything is changed.
+ *
+ * @throws {HostError} When a network collides with another one or with the host.
+ * @throws {UnsupportedNetworkError} When the backend cannot express a network.
+ */
+export function prepareNetworks(networks: readonly Network[], situation: Situation): Prepared {
+  const { facts, records, sysctl } = situation;
+  const names = new Set(networks.map(({ name }) => name));
+  const known = new Map(records.map((record) => [record.name, recordedNetwork(record)]));
+  const placed = placeNetworks(networks, {
+    interfaces: facts.interfaces,
+    active: new Map([...known].map(([name, { bridge }]) => [name, bridge])),
+  });
+  const staying = [...known].filter(([name]) => !names.has(name)).map(([, network]) => network);
+  checkNetworkCollisions(placed, staying);
+  for (const one of placed) {
+    const before = known.get(one.network.name)?.network;
+    checkRouteCollisions(one, facts.routes, before === undefined ? [] : subnetsOf(before));
+  }
+  const policies = placed.map(derivePolicy);
+  const { entering, warnings } = compileNetworks(placed, policies, situation);
+  return {
+    policies,
+    entering,
+    settings: sysctl ? forwardingSteps(policies, facts) : [],
+    warnings: [...warnings, ...(sysctl ? [] : forwardingWarnings(policies, facts))],
+  };
+}
+
+function forwardingWarnings(policies: readonly Policy[], facts: HostFacts): readonly string[] {
+  return missingForwarding(policies, facts).map((family) =>
+    `${FORWARDING_KEYS[family]} is 0, so nothing is forwarded until it is switched on`
+  );
+}
+
+/** Policies of networks that are active already, as they were recorded: nothing is asked again. */
+export function compileNetworks(
+  placed: readonly PlacedNetwork[],
+  policies: readonly Policy[],
+  { backend, facts, records }: Pick<Situation, "backend" | "facts" | "records">,
+): Pick<Prepared, "entering" | "warnings"> {
+  const filtered = policies.filter((policy): policy is FilteredPolicy =>
+    policy.kind === "filtered"
+  );
+  const change = backend.compile(filtered, { host: facts, records });
+  const changes = new Map(change.networks.map((one) => [one.network, one]));
+  const entering = placed.flatMap(({ network }, index): readonly Entering[] => {
+    if (policies[index]?.kind === "bridged") return [];
+    const one = changes.get(network.name);
+    const installation: Installation = one === undefined
+      ? { network: network.source, removal: [] }
+      : { network: network.source, backend: backend.name, removal: one.removal };
+    return [{ name: network.name, installation, steps: one?.install ?? [] }];
+  });
+  return { entering, warnings: change.networks.flatMap((one) => one.warnings) };
+}
+
+/**
+ * The network of a record, its bridge known.
+ *
+ * @throws {RecordError} When this program does not take the definition that the record holds.
+ */
+export function recordedNetwork(
+  { name, network }: { readonly name: string } & Pick<Installation, "network">,
+): PlacedNetwork {
+  try {
+    const recorded = networkFromElement(network, `record of ${name}`);
+    return { network: recorded, bridge: recorded.bridge.name ?? "" };
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new RecordError(`Cannot use the record of network "${name}": ${error.message}`);
+  }
+}

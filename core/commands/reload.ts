@@ -1,0 +1,36 @@
+/** `bridgewall reload`: removes and installs active networks again, in one step. */
+import { derivePolicy } from "../policy/derive_policy.ts";
+import { forwardingSteps } from "../change/forwarding.ts";
+import { quoteName } from "../quote_name.ts";
+import type { CommandOutput, Context } from "./context.ts";
+import { locked } from "./locked.ts";
+import { compileNetworks, recordedNetwork } from "./prepare.ts";
+import { namedRecords, type NetworkArguments, refuseMissing } from "./read_definitions.ts";
+import { runTransition } from "./transition.ts";
+
+/**
+ * Works from the records: definitions that were edited since take effect with `up`. What else is on
+ * the host is not asked again, so a network that stands is never refused.
+ *
+ * @throws {HostError} When a network that was named is not active.
+ */
+export async function reload(context: Context, names: NetworkArguments): Promise<CommandOutput> {
+  const { messages, options } = context;
+  const all = names.all || names.names.length === 0;
+  const reloaded = await locked(context, async (snapshot) => {
+    const { found, missing } = await namedRecords(context, snapshot.records, { ...names, all });
+    refuseMissing(missing);
+    const placed = found.map(recordedNetwork);
+    const policies = placed.map(derivePolicy);
+    const { entering, warnings } = compileNetworks(placed, policies, snapshot);
+    const settings = options.sysctl ? forwardingSteps(policies, snapshot.facts) : [];
+    if (entering.length > 0) {
+      await runTransition(context, snapshot, { leaving: [], entering, settings });
+    }
+    warnings.forEach((warning) => messages.warn(warning));
+    return entering.map(({ name }) => name);
+  });
+  reloaded.forEach((name) => messages.note(`Network ${quoteName(name)} is up again`));
+  if (reloaded.length === 0) messages.note("No network is active");
+  return { text: [], json: { reloaded }, exitCode: 0 };
+}

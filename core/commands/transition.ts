@@ -1,0 +1,175 @@
+/** Moves the host from one set of active networks to another, and keeps the records true. */
+import { type Entering, type Operation, runOperation } from "../change/run_operation.ts";
+import type { Command } from "../command.ts";
+import type { FirewallBackend } from "../firewall_backend.ts";
+import type { HostFacts } from "../host.ts";
+import { quoteName } from "../quote_name.ts";
+import { derivePolicy } from "../policy/derive_policy.ts";
+import type { Installation, Record } from "../record/record.ts";
+import type { Context } from "./context.ts";
+import { compileNetworks, type Prepared, recordedNetwork } from "./prepare.ts";
+
+/** The machine as it was found, under the lock. */
+export interface Snapshot {
+  readonly backend: FirewallBackend;
+  readonly facts: HostFacts;
+  readonly records: readonly Record[];
+}
+
+/** What is to change. */
+export interface Transition {
+  /** Names of networks that go for good. */
+  readonly leaving: readonly string[];
+  readonly entering: readonly Entering[];
+  readonly settings: Prepared["settings"];
+}
+
+/** The operation behind a transition: what `plan` shows and {@linkcode runTransition} runs. */
+export function operationOf(snapshot: Snapshot, transition: Transition): Operation {
+  const { records } = snapshot;
+  const moving = new Set([...transition.leaving, ...transition.entering.map(({ name }) => name)]);
+  const staying = records.filter(({ name }) => !moving.has(name));
+  return {
+    leaving: records.filter(({ name }) => moving.has(name)),
+    staying,
+    entering: transition.entering,
+    settings: transition.settings,
+    rebuild: () => rebuildCommands(snapshot, staying),
+  };
+}
+
+function rebuildCommands(snapshot: Snapshot, staying: readonly Record[]): readonly Command[] {
+  const { backend, facts, records } = snapshot;
+  const { reset } = backend.compile([], { host: facts, records });
+  return [
+    ...reset,
+    ...recompile(snapshot, staying).flatMap(({ steps }) => steps.map(({ command }) => command)),
+  ];
+}
+
+/** The installations of records once more, with their steps. */
+function recompile(
+  { backend, facts, records }: Snapshot,
+  installations: readonly (Installation & { readonly name: string })[],
+): readonly Entering[] {
+  const placed = installations.map(recordedNetwork);
+  return compileNetworks(placed, placed.map(derivePolicy), { backend, facts, records }).entering;
+}
+
+/**
+ * Writes the records as being changed, runs the operation, and writes them as they then are. Killed
+ * anywhere, the records tell {@linkcode settle} what to do; failed, host and records are as before.
+ *
+ * @throws {StepFailedError} When the host refused.
+ */
+export async function runTransition(
+  context: Context,
+  snapshot: Snapshot,
+  transition: Transition,
+): Promise<void> {
+  const { host: { records: store }, messages } = context;
+  const before = new Map(snapshot.records.map((record) => [record.name, record]));
+  const operation = operationOf(snapshot, transition);
+  for (const name of transition.leaving) {
+    const record = before.get(name);
+    if (record !== undefined) await store.write({ ...record, state: "removing" });
+  }
+  for (const { name, installation } of transition.entering) {
+    const previous = before.get(name);
+    await store.write({
+      name,
+      state: "applying",
+      ...installation,
+      ...(previous === undefined ? {} : { previous: installationOf(previous) }),
+    });
+  }
+  try {
+    const warnings = await runOperation(
+      context.host,
+      operation,
+      () => restoreOperation(snapshot, operation),
+    );
+    warnings.forEach((warning) => messages.warn(warning));
+  } catch (error) {
+    await restoreRecords(context, transition, before);
+    throw error;
+  }
+  for (const { name, installation } of transition.entering) {
+    await store.write({ name, state: "active", ...installation });
+  }
+  for (const name of transition.leaving) await store.remove(name);
+}
+
+function restoreOperation(snapshot: Snapshot, failed: Operation): Operation {
+  const names = new Set(failed.entering.map(({ name }) => name));
+  const previous = snapshot.records.filter((record) =>
+    failed.leaving.includes(record) || names.has(record.name)
+  );
+  return {
+    ...failed,
+    leaving: failed.entering.map(({ installation }) => installation),
+    entering: recompile(snapshot, previous),
+    settings: [],
+  };
+}
+
+async function restoreRecords(
+  { host: { records: store } }: Context,
+  { leaving, entering }: Transition,
+  before: ReadonlyMap<string, Record>,
+): Promise<void> {
+  for (const name of [...leaving, ...entering.map((one) => one.name)]) {
+    const record = before.get(name);
+    if (record === undefined) await store.remove(name);
+    else await store.write(record);
+  }
+}
+
+function installationOf({ network, backend, removal }: Record): Installation {
+  return backend === undefined ? { network, removal } : { network, backend, removal };
+}
+
+/**
+ * Puts right what an interrupted command left: a network that was being brought up is as before, one
+ * that was being taken down is gone.
+ *
+ * @returns The snapshot as it then is: every record is active.
+ */
+export async function settle(context: Context, snapshot: Snapshot): Promise<Snapshot> {
+  const { records } = snapshot;
+  const interrupted = records.filter(({ state }) => state !== "active");
+  if (interrupted.length === 0) return snapshot;
+  const staying = records.filter(({ state }) => state === "active");
+  const previous = interrupted.flatMap(({ name, state, previous }) =>
+    state === "applying" && previous !== undefined ? [{ name, ...previous }] : []
+  );
+  const entering = recompile(snapshot, previous);
+  await runOperation(context.host, {
+    leaving: interrupted.flatMap((record) =>
+      record.previous === undefined ? [record] : [record, record.previous]
+    ),
+    staying,
+    entering,
+    settings: [],
+    rebuild: () => rebuildCommands(snapshot, staying),
+  });
+  const restored = previous.map(({ name, ...installation }): Record => ({
+    name,
+    state: "active",
+    ...installation,
+  }));
+  for (const record of restored) await context.host.records.write(record);
+  for (const { name, state } of interrupted) {
+    const back = restored.some((record) => record.name === name);
+    if (!back) await context.host.records.remove(name);
+    context.messages.note(
+      state === "removing"
+        ? `Finished taking down network ${quoteName(name)}: an earlier command was interrupted`
+        : `Took back an interrupted change of network ${quoteName(name)}`,
+    );
+  }
+  const settled = [...staying, ...restored].toSorted((one, other) =>
+    one.name < other.name ? -1 : 1
+  );
+  return { ...snapshot, records: settled };
+}

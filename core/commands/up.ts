@@ -1,0 +1,56 @@
+/** `bridgewall up`: installs the firewall of networks, all of them in one step. */
+import type { Policy } from "../policy/policy.ts";
+import { quoteName } from "../quote_name.ts";
+import type { CommandOutput, Context } from "./context.ts";
+import { locked } from "./locked.ts";
+import { prepareNetworks } from "./prepare.ts";
+import { type NetworkArguments, readDefinitions } from "./read_definitions.ts";
+import { runTransition } from "./transition.ts";
+
+/** What `up` tells of one network with `--json`. */
+export interface NetworkSummary {
+  readonly name: string;
+  readonly mode: Policy["mode"];
+  /** Null when no bridge of this host's belongs to the network. */
+  readonly bridge: string | null;
+  /** Null when the network needs no rules. */
+  readonly backend: string | null;
+  readonly state: "active" | "not filtered";
+}
+
+/** @throws What {@linkcode locked} and {@linkcode prepareNetworks} throw; then nothing is changed. */
+export async function up(context: Context, names: NetworkArguments): Promise<CommandOutput> {
+  const networks = await readDefinitions(context, names);
+  const { messages, options } = context;
+  const summaries = await locked(context, async (snapshot) => {
+    const prepared = prepareNetworks(networks, { ...snapshot, sysctl: options.sysctl });
+    await runTransition(context, snapshot, { leaving: [], ...prepared });
+    prepared.warnings.forEach((warning) => messages.warn(warning));
+    return prepared.policies.map((policy) => summarize(policy, snapshot.backend.name));
+  });
+  summaries.forEach((summary) => messages.note(sentence(summary)));
+  return { text: [], json: { networks: summaries }, exitCode: 0 };
+}
+
+function summarize(policy: Policy, backend: string): NetworkSummary {
+  const { network: name, mode } = policy;
+  switch (policy.kind) {
+    case "filtered":
+      return { name, mode, bridge: policy.bridge, backend, state: "active" };
+    case "open":
+      return { name, mode, bridge: policy.bridge, backend: null, state: "active" };
+    case "bridged":
+      return { name, mode, bridge: null, backend: null, state: "not filtered" };
+  }
+}
+
+function sentence({ name, mode, bridge, backend, state }: NetworkSummary): string {
+  const network = `Network ${quoteName(name)}`;
+  if (state === "not filtered") {
+    return `${network} is in mode ${mode}: no host firewall applies to it`;
+  }
+  const where = `mode ${mode}, bridge ${quoteName(bridge ?? "")}`;
+  return backend === null
+    ? `${network} is up without rules: ${where}`
+    : `${network} is up: ${where}, ${backend}`;
+}

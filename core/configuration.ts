@@ -1,0 +1,102 @@
+/** The configuration file: libvirt's network.conf in syntax, which is also TOML. */
+
+/** What the administrator chose. */
+export interface Configuration {
+  /** `firewall_backend`; absent: the first usable one. */
+  readonly backend?: string;
+  /** `table`: the table of the nftables backend. */
+  readonly table: string;
+  /** `sysctl`: false leaves the kernel's forwarding settings alone. */
+  readonly sysctl: boolean;
+  /** `wait`: seconds to wait for another command. */
+  readonly wait: number;
+}
+
+/** What holds without a file. */
+export const DEFAULT_CONFIGURATION: Configuration = {
+  table: "bridgewall",
+  sysctl: true,
+  wait: 30,
+};
+
+/** A configuration that is not valid. Exit code 2. */
+export class ConfigurationError extends SyntaxError {
+  override readonly name = "ConfigurationError";
+  readonly hint: string | undefined;
+
+  constructor(message: string, hint?: string) {
+    super(message);
+    this.hint = hint;
+  }
+}
+
+/** One key: what it must be, and how it gets into the configuration. */
+interface Key {
+  readonly wanted: string;
+  readonly read: (value: unknown) => Partial<Configuration> | undefined;
+}
+
+const KEYS: ReadonlyMap<string, Key> = new Map<string, Key>([
+  ["firewall_backend", {
+    wanted: 'the name of a backend, such as "nftables"',
+    read: (value) => typeof value === "string" && value !== "" ? { backend: value } : undefined,
+  }],
+  ["table", {
+    wanted: "1 to 64 letters, digits, `_` and `-`, a letter first, in quotes",
+    read: (value) =>
+      typeof value === "string" && /^[A-Za-z][A-Za-z0-9_-]{0,63}$/.test(value)
+        ? { table: value }
+        : undefined,
+  }],
+  ["sysctl", {
+    wanted: "true or false",
+    read: (value) => typeof value === "boolean" ? { sysctl: value } : undefined,
+  }],
+  ["wait", {
+    wanted: "a number of seconds from 0 to 999999",
+    read: (value) =>
+      typeof value === "number" && value >= 0 && value <= 999_999 ? { wait: value } : undefined,
+  }],
+]);
+
+/**
+ * Reads the text of a configuration file.
+ *
+ * The TOML library is loaded here and not before: most hosts have no file, and need not wait for it.
+ *
+ * @throws {ConfigurationError} With file, line and key.
+ */
+export async function parseConfiguration(text: string, file: string): Promise<Configuration> {
+  const { parse, TomlError } = await import("smol-toml");
+  let table: Readonly<Record<string, unknown>>;
+  try {
+    table = parse(text);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const problem = error.message.split("\n", 1).join("").replace(/^Invalid TOML document: /, "");
+    throw new ConfigurationError(`${file}:${error.line}:${error.column}: ${problem}`);
+  }
+  return Object.entries(table).reduce<Configuration>((configuration, [name, value]) => {
+    const where = `${file}:${lineOf(text, name)}`;
+    const key = KEYS.get(name);
+    if (key === undefined) {
+      throw new ConfigurationError(
+        `${where}: There is no key "${name}"`,
+        `Known are ${[...KEYS.keys()].map((known) => `\`${known}\``).join(", ")}`,
+      );
+    }
+    const part = key.read(value);
+    if (part === undefined) {
+      throw new ConfigurationError(`${where}: The value of "${name}" must be ${key.wanted}`);
+    }
+    return { ...configuration, ...part };
+  }, DEFAULT_CONFIGURATION);
+}
+
+/** The library gives values without places; keys stand at the start of a line. */
+function lineOf(text: string, key: string): number {
+  const index = text.split("\n").findIndex((line) =>
+    line.trimStart().replace(/^["']/, "").startsWith(key)
+  );
+  return index + 1;
+}

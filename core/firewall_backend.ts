@@ -1,0 +1,92 @@
+/** The plug that every firewall fits. Its shape belongs to the wall, so it stands in `core/`. */
+import type { Change } from "./change/change.ts";
+import type { Host, HostFacts } from "./host.ts";
+import type { FilteredPolicy } from "./policy/policy.ts";
+import type { Record } from "./record/record.ts";
+
+/** The backends there are, in libvirt's words where libvirt has them. */
+export type BackendName = "nftables";
+
+/** What a backend may know while it compiles. */
+export interface Facts {
+  readonly host: HostFacts;
+  /** The networks that are active now, those about to be replaced included. */
+  readonly records: readonly Record[];
+}
+
+/** Whether this host can use a backend, and how we know. */
+export interface Detection {
+  readonly usable: boolean;
+  /** One line: what was asked and what it answered. */
+  readonly evidence: string;
+  /** What to type to make it usable, when there is one thing to say. */
+  readonly hint?: string;
+}
+
+/** One difference between the live ruleset and what the records promise. */
+export interface Drift {
+  /** The network it concerns; absent when it concerns all of them. */
+  readonly network?: string;
+  /** A sentence without a period: `Rule 2 of chain "from-virbr0" is missing: …`. */
+  readonly difference: string;
+}
+
+/** Packets and bytes since the network was brought up. */
+export interface Traffic {
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+/** What is live for one network. */
+export interface NetworkInspection {
+  readonly network: string;
+  /** From guests to beyond their bridge, the other way, and what was rejected. */
+  readonly traffic?: { readonly out: Traffic; readonly in: Traffic; readonly rejected: Traffic };
+}
+
+/** What is live, compared with what should be. */
+export interface Inspection {
+  readonly networks: readonly NetworkInspection[];
+  readonly drift: readonly Drift[];
+}
+
+/** One way of making policies true. */
+export interface FirewallBackend {
+  readonly name: BackendName;
+  /** Asks only for itself; who else could do the job is no concern of a backend. */
+  detect(host: Host): Promise<Detection>;
+  /**
+   * Pure: the same policies and facts give the same change.
+   *
+   * @throws {UnsupportedNetworkError} When this firewall cannot say what a policy asks for.
+   */
+  compile(policies: readonly FilteredPolicy[], facts: Facts): Change;
+  /**
+   * Compares what is live with what these networks should have; changes nothing.
+   *
+   * @throws {HostError} When the firewall does not answer.
+   */
+  inspect(host: Host, policies: readonly FilteredPolicy[]): Promise<Inspection>;
+}
+
+/** A network that a backend cannot express. Exit code 4. */
+export class UnsupportedNetworkError extends RangeError {
+  override readonly name = "UnsupportedNetworkError";
+  readonly hint: string | undefined;
+
+  constructor(message: string, hint?: string) {
+    super(message);
+    this.hint = hint;
+  }
+}
+
+/** No backend can be used, or not the one that was asked for. Exit code 4. */
+export class NoBackendError extends Error {
+  override readonly name = "NoBackendError";
+  readonly hint: string | undefined;
+
+  constructor(message: string, hint?: string) {
+    super(message);
+    this.hint = hint;
+  }
+}

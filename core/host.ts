@@ -1,0 +1,80 @@
+/** What the program asks of the machine it runs on. Every effect of a command comes through here. */
+import type { Family, Subnet } from "./address.ts";
+import type { CommandRunner } from "./command.ts";
+import type { Record } from "./record/record.ts";
+
+/** Where the records of active networks live. Needs the lock for everything but `readAll`. */
+export interface RecordStore {
+  /** The directory, for messages. */
+  readonly directory: string;
+  /**
+   * All records, sorted by network name.
+   *
+   * @throws {RecordError} When a record is damaged, or others may write where records live.
+   */
+  readAll(): Promise<readonly Record[]>;
+  /** Writes one record and sees it on the disk before it returns. */
+  write(record: Record): Promise<void>;
+  /** Removes one record; one that is gone is no error. */
+  remove(network: string): Promise<void>;
+  /**
+   * Waits until no other command changes this host.
+   *
+   * @param seconds How long to wait at most.
+   * @param onWait Called once when the lock is not free.
+   * @throws {LockError} When the time is over.
+   */
+  lock(seconds: number, onWait: () => void): Promise<Disposable>;
+}
+
+/** One entry of the host's main routing table. */
+export interface HostRoute {
+  readonly destination: Subnet;
+  /** The interface; absent for a route without one. */
+  readonly device?: string;
+}
+
+/** An interface whose IPv6 routes came from a router's advertisement. */
+export interface AdvertisedInterface {
+  readonly device: string;
+  /** The kernel's `accept_ra`: 1 means not while the host forwards. */
+  readonly acceptRa: number;
+}
+
+/** What the machine looks like before a change. */
+export interface HostFacts {
+  /** The names of all network interfaces. */
+  readonly interfaces: readonly string[];
+  readonly routes: readonly HostRoute[];
+  /** True where the kernel forwards packets of that family already. */
+  readonly forwarding: Readonly<{ [family in Family]: boolean }>;
+  readonly advertised: readonly AdvertisedInterface[];
+  /** Interfaces that have the queueing discipline `clsact`. */
+  readonly clsact: readonly string[];
+}
+
+/** A machine. */
+export interface Host extends CommandRunner {
+  readonly platform: "linux" | "freebsd";
+  /** The kernel's release, such as `6.1.0-18-amd64`. */
+  readonly kernel: string;
+  /** True when the user may change the firewall. */
+  readonly privileged: boolean;
+  readonly records: RecordStore;
+  /** @throws {HostError} When the machine does not answer. */
+  facts(): Promise<HostFacts>;
+}
+
+/** The machine, or the way it is asked, is not as it must be. Exit code 1. */
+export class HostError extends Error {
+  override readonly name = "HostError";
+  readonly hint: string | undefined;
+
+  constructor(message: string, hint?: string) {
+    super(message);
+    this.hint = hint;
+  }
+}
+
+/** Another command holds the lock. Exit code 1. */
+export class LockError extends HostError {}

@@ -1,0 +1,29 @@
+/** The one error for definitions that cannot be taken. */
+
+/** Where something stands in a file. */
+export interface SourcePosition {
+  /** 1 for the first line. */
+  readonly line: number;
+  /** 1 for the first UTF-16 code unit of the line. */
+  readonly column: number;
+}
+
+/** A definition that is not valid XML, or not a valid network. Exit code 2. */
+export class NetworkDefinitionError extends SyntaxError {
+  override readonly name = "NetworkDefinitionError";
+  /** The file as the user named it, `-` for standard input. */
+  readonly file: string;
+  readonly position: SourcePosition;
+  /** What to type instead, when there is one thing to say. */
+  readonly hint: string | undefined;
+
+  /**
+   * @param problem What is wrong: capital first letter, no final period.
+   */
+  constructor(problem: string, file: string, position: SourcePosition, hint?: string) {
+    super(`${file}:${position.line}:${position.column}: ${problem}`);
+    this.file = file;
+    this.position = position;
+    this.hint = hint;
+  }
+}

@@ -1,0 +1,136 @@
+/** XML of a `<network>` → {@linkcode Network}. The rules are those of libvirt 11.3. */
+import { parse, XmlSyntaxError } from "@std/xml";
+import type { XmlElement } from "@std/xml";
+import { checkForwardMode } from "./check_forward_mode.ts";
+import { checkHostElements } from "./check_host_elements.ts";
+import { checkPortGroups } from "./check_port_groups.ts";
+import { onlyPart, refuse, yesOrNo } from "./element_reader.ts";
+import type { Part } from "./element_reader.ts";
+import type { ForwardMode, Network } from "./network.ts";
+import { NetworkDefinitionError } from "./network_error.ts";
+import { parseBridge } from "./parse_bridge.ts";
+import { parseForward } from "./parse_forward.ts";
+import { parseName, parseUuid, refuseLongTitle } from "./parse_identity.ts";
+import { parseAddresses } from "./parse_ip.ts";
+import { parseRoutes } from "./parse_route.ts";
+import { quoted } from "./quoted.ts";
+
+/**
+ * Reads a definition.
+ *
+ * It takes what libvirt 11.3 would define and start, as far as one definition alone decides that;
+ * where less is taken, a comment says why. Elements and attributes it does not know are kept in
+ * `source`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { parseNetwork } from "./parse_network.ts";
+ *
+ * const text = "<network><name>lan</name><bridge name='virbr7'/></network>";
+ * const network = parseNetwork(text, "lan.xml");
+ * assertEquals(network.forward, { mode: "isolated" });
+ * ```
+ * @param file The file as the user named it, for errors; it is not read.
+ * @throws {NetworkDefinitionError} When the text is not XML, or not a valid network.
+ */
+export function parseNetwork(text: string, file: string): Network {
+  return networkFromElement(readRoot(text, file), file);
+}
+
+/**
+ * As {@linkcode parseNetwork}, from a `<network>` element inside of something else.
+ *
+ * @throws {NetworkDefinitionError} When it is not a valid network.
+ */
+export function networkFromElement(root: XmlElement, file: string): Network {
+  const part = { element: root, file };
+  checkRoot(part);
+  const name = parseName(part);
+  const uuid = parseUuid(part);
+  const ipv6 = yesOrNo(part, "ipv6") ?? false;
+  refuseLongTitle(part);
+  const bridge = parseBridge(onlyPart(part, "bridge"));
+  const forward = parseForward(onlyPart(part, "forward"));
+  const hostElements = checkHostElements(part);
+  const addresses = parseAddresses(part);
+  const routes = parseRoutes(part, addresses);
+  const { mode } = forward.forward;
+  checkForwardMode({ network: part, bridge, forward, hostElements });
+  checkPortGroups(part, { mode, hasBridge: hasBridge(mode, bridge.bridge.name) });
+  return {
+    name,
+    ...(uuid === undefined ? {} : { uuid }),
+    ipv6,
+    forward: forward.forward,
+    bridge: bridge.bridge,
+    addresses,
+    routes,
+    source: root,
+  };
+}
+
+function readRoot(text: string, file: string): XmlElement {
+  const document = readText(text, file);
+  const encoding = document.declaration?.encoding;
+  // The text was decoded as UTF-8 already: other letters than those of ASCII would be wrong ones.
+  if (encoding !== undefined && !/^(utf-?8|us-ascii)$/i.test(encoding) && /[^\0-\x7f]/.test(text)) {
+    const problem = `Encoding ${quoted(encoding)} is not read, wanted UTF-8`;
+    const hint = `Convert the file: iconv -f ${encoding} -t UTF-8`;
+    throw new NetworkDefinitionError(problem, file, { line: 1, column: 1 }, hint);
+  }
+  return document.root;
+}
+
+function readText(text: string, file: string): ReturnType<typeof parse> {
+  try {
+    return parse(text);
+  } catch (error) {
+    if (!(error instanceof XmlSyntaxError)) throw error;
+    const problem = error.message.replace(/ at line \d+, column \d+$/, "");
+    throw new NetworkDefinitionError(problem, file, { line: error.line, column: error.column });
+  }
+}
+
+/** What people have at hand that looks alike. */
+const OTHER_ROOTS: ReadonlyMap<string, string> = new Map([
+  ["domain", "a guest"],
+  ["domainsnapshot", "a snapshot of a guest"],
+  ["pool", "a storage pool"],
+  ["interface", "an interface of the host"],
+  ["filter", "a network filter"],
+  ["networkport", "a port of a network"],
+  ["networkstatus", "the status of an active network"],
+]);
+
+function checkRoot(part: Part): void {
+  const { name, attributes } = part.element;
+  const hint = "Print one: virsh net-dumpxml --inactive default";
+  if (name.raw !== "network") {
+    const other = OTHER_ROOTS.get(name.raw);
+    const said = other === undefined ? "" : `, ${other}`;
+    refuse(part, `Root element is ${quoted(name.raw)}${said}, wanted "network"`, hint);
+  }
+  // libvirt would not find a single one of its elements there.
+  if ((attributes["xmlns"] ?? "") !== "") {
+    refuse(part, "<network> is in a namespace, wanted none", "Remove xmlns");
+  }
+}
+
+/** The bridge of `bridge` mode is another's, but on this host. */
+function hasBridge(mode: ForwardMode, bridgeName: string | undefined): boolean {
+  switch (mode) {
+    case "isolated":
+    case "nat":
+    case "route":
+    case "open":
+      return true;
+    case "bridge":
+      return bridgeName !== undefined;
+    case "private":
+    case "vepa":
+    case "passthrough":
+    case "hostdev":
+      return false;
+  }
+}

@@ -1,0 +1,109 @@
+/** Refuses networks whose addresses are in use by something else on this host. */
+import { formatSubnet, overlaps, parseSubnet, type Subnet } from "../address.ts";
+import { HostError, type HostRoute } from "../host.ts";
+import type { Network } from "../network/network.ts";
+import { quoteName } from "../quote_name.ts";
+import type { PlacedNetwork } from "./derive_policy.ts";
+import { ownsBridge } from "./place_networks.ts";
+
+/**
+ * Routes that stand for "everything else" and so collide with nothing: the default routes, and
+ * the halves (and the third of IPv6 that is global) that VPN clients set to win over them.
+ */
+const EVERYTHING = [
+  "0.0.0.0/0",
+  "0.0.0.0/1",
+  "128.0.0.0/1",
+  "::/0",
+  "::/1",
+  "8000::/1",
+  "2000::/3",
+];
+
+/** Every link has this one (RFC 4291), so it says nothing about a collision. */
+const LINK_LOCAL = parseSubnet("fe80::/10");
+
+/**
+ * @param entering The networks that are to be brought up.
+ * @param active The networks that stay.
+ * @throws {HostError} When two networks share a bridge or addresses. Both are named.
+ */
+export function checkNetworkCollisions(
+  entering: readonly PlacedNetwork[],
+  active: readonly PlacedNetwork[],
+): void {
+  for (const one of entering.filter(({ network }) => ownsBridge(network))) {
+    for (const other of active) checkPair(one, other);
+  }
+}
+
+function checkPair(one: PlacedNetwork, other: PlacedNetwork): void {
+  const name = quoteName(one.network.name);
+  const otherName = quoteName(other.network.name);
+  if (one.bridge === other.bridge) {
+    throw new HostError(
+      `Cannot bring up network ${name}: bridge ${quoteName(one.bridge)} belongs to the active ` +
+        `network ${otherName}`,
+      "Give one of the two another bridge, or take the other down first",
+    );
+  }
+  if (one.network.uuid !== undefined && one.network.uuid === other.network.uuid) {
+    throw new HostError(
+      `Cannot bring up network ${name}: the active network ${otherName} has the same UUID ` +
+        one.network.uuid,
+      "Remove the <uuid> of one of the two, or take the other down first",
+    );
+  }
+  for (const subnet of subnetsOf(one.network)) {
+    const hit = subnetsOf(other.network).find((used) => overlaps(subnet, used));
+    if (hit === undefined) continue;
+    throw new HostError(
+      `Cannot bring up network ${name}: its subnet ${formatSubnet(subnet)} overlaps ` +
+        `${formatSubnet(hit)} of the active network ${otherName}`,
+      "Give one of the two other addresses, or take the other down first",
+    );
+  }
+}
+
+/**
+ * @param known Subnets that the network had when it was brought up: they are not asked about again.
+ * @throws {HostError} When a subnet overlaps a route of the host that is not on the network's own
+ * bridge. Prefix lengths may differ, unlike in libvirt, which sees equal ones only.
+ */
+export function checkRouteCollisions(
+  { network, bridge }: PlacedNetwork,
+  routes: readonly HostRoute[],
+  known: readonly Subnet[],
+): void {
+  if (!ownsBridge(network)) return;
+  for (const subnet of subnetsOf(network)) {
+    if (known.some((one) => formatSubnet(one) === formatSubnet(subnet))) continue;
+    const hit = routes.find(({ destination, device }) =>
+      device !== bridge && collides(subnet, destination)
+    );
+    if (hit === undefined) continue;
+    const where = hit.device === undefined ? "" : ` on interface ${quoteName(hit.device)}`;
+    throw new HostError(
+      `Cannot bring up network ${quoteName(network.name)}: its subnet ${formatSubnet(subnet)} ` +
+        `overlaps the host's route to ${formatSubnet(hit.destination)}${where}`,
+      "Choose other addresses for the network, or remove the route",
+    );
+  }
+}
+
+function collides(subnet: Subnet, destination: Subnet): boolean {
+  const text = formatSubnet(destination);
+  // A network that is "everything" itself collides with the same kind of route only.
+  if (EVERYTHING.includes(text)) return formatSubnet(subnet) === text;
+  if (subnet.prefix === 0) return false;
+  if (LINK_LOCAL !== undefined && overlaps(LINK_LOCAL, destination)) return false;
+  return overlaps(subnet, destination);
+}
+
+/** The subnets of the host's addresses, and the networks behind guests. */
+export function subnetsOf(network: Network): readonly Subnet[] {
+  return [
+    ...network.addresses.map(({ subnet }) => subnet),
+    ...network.routes.map(({ destination }) => destination),
+  ];
+}

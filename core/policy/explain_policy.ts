@@ -1,0 +1,89 @@
+/** Policy → sentences, for `plan --explain` and for reviewers of a scenario. */
+import { type Family, formatAddress, formatSubnet } from "../address.ts";
+import type { FamilyPolicy, FilteredPolicy, Policy, Translation } from "./policy.ts";
+import { quoteName } from "../quote_name.ts";
+
+const FAMILY_NAMES: Readonly<Record<Family, string>> = { ipv4: "IPv4", ipv6: "IPv6" };
+
+/** One sentence a line, the most important first. Names are quoted and made printable. */
+export function explainPolicy(policy: Policy): readonly string[] {
+  switch (policy.kind) {
+    case "filtered":
+      return explainFiltered(policy);
+    case "open":
+      return [
+        `Network ${quoteName(policy.network)} is open, on bridge ${quoteName(policy.bridge)}.`,
+        "No rule is added and no address is translated: what its guests reach is up to the other" +
+        " rules of this host.",
+        ...(policy.forwarding.length === 0
+          ? []
+          : [`The host forwards ${familyList(policy.forwarding)}.`]),
+      ];
+    case "bridged":
+      return [
+        `Network ${quoteName(policy.network)} is in mode ${policy.mode}: its guests use a network` +
+        " that this host does not route, so no host firewall applies.",
+      ];
+  }
+}
+
+function explainFiltered(policy: FilteredPolicy): readonly string[] {
+  const mode = policy.mode === "isolated" ? "isolated" : `in mode ${policy.mode}`;
+  return [
+    `Network ${quoteName(policy.network)} is ${mode}, on bridge ${quoteName(policy.bridge)}.`,
+    "Guests on the bridge reach one another.",
+    ...policy.families.flatMap((family) => explainFamily(policy, family)),
+    ...missingFamilies(policy).map((family) =>
+      `${FAMILY_NAMES[family]} is not forwarded from or to the bridge: the network has no` +
+      ` ${FAMILY_NAMES[family]} address.`
+    ),
+    "Everything else from or to the bridge is rejected, other networks included.",
+  ];
+}
+
+function missingFamilies({ families }: FilteredPolicy): readonly Family[] {
+  return (["ipv4", "ipv6"] as const).filter((family) =>
+    !families.some((present) => present.family === family)
+  );
+}
+
+function explainFamily(policy: FilteredPolicy, part: FamilyPolicy): readonly string[] {
+  const name = FAMILY_NAMES[part.family];
+  const guests = part.subnets.map(formatSubnet).join(", ");
+  const { forwarding } = part;
+  if (forwarding.direction === "none") {
+    return [`${name} guests in ${guests} reach nothing beyond the bridge but the host itself.`];
+  }
+  const way = forwarding.device === undefined ? "" : ` through ${quoteName(forwarding.device)}`;
+  const outward =
+    `${name} guests in ${guests} reach the outside${way}; any other source address is` +
+    " rejected.";
+  const inward = forwarding.direction === "replies"
+    ? `From outside only replies reach them${way}.`
+    : `The outside reaches them${way}, unasked as well.`;
+  const warning = policy.mode === "nat" && forwarding.direction === "both"
+    ? ["IPv6 is routed, not translated: `<nat ipv6='yes'/>` would translate it."]
+    : [];
+  const { translation } = forwarding;
+  return [
+    outward,
+    inward,
+    ...warning,
+    ...(translation === undefined ? [] : [explainTranslation(part, translation)]),
+  ];
+}
+
+function explainTranslation(part: FamilyPolicy, { addresses, ports }: Translation): string {
+  const source = addresses === undefined
+    ? "the host's address on the way out"
+    : addresses.start.value === addresses.end.value
+    ? formatAddress(addresses.start)
+    : `an address from ${formatAddress(addresses.start)} to ${formatAddress(addresses.end)}`;
+  const where = part.subnets.length === 1 ? "that subnet" : "those subnets";
+  return `Packets that leave ${where} get ${source} as their source,` +
+    ` TCP and UDP a port from ${ports.start} to ${ports.end}.`;
+}
+
+function familyList(families: readonly Family[]): string {
+  return families.map((family) => FAMILY_NAMES[family]).join(" and ");
+}

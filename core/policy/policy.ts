@@ -1,0 +1,100 @@
+/** What must be true for one network's traffic, in no firewall's words. */
+import type { AddressRange, Family, IpAddress, Subnet } from "../address.ts";
+import type { BridgedMode, PortRange } from "../network/network.ts";
+
+/** One network's policy. */
+export type Policy = FilteredPolicy | OpenPolicy | BridgedPolicy;
+
+/** The host filters and perhaps translates: modes `isolated`, `nat` and `route`. */
+export interface FilteredPolicy {
+  readonly kind: "filtered";
+  readonly network: string;
+  readonly mode: "isolated" | "nat" | "route";
+  readonly bridge: string;
+  /** The firewalld zone that the definition asks for. */
+  readonly zone?: string;
+  /** At most one entry for each family; a family without an entry is not forwarded at all. */
+  readonly families: readonly FamilyPolicy[];
+  /** True when guests may talk IPv6 among themselves: an address of the host's, or `ipv6='yes'`. */
+  readonly guestsOverIpv6: boolean;
+  readonly services: HostServices;
+}
+
+/** The administrator wants no rule: the mode `open`. */
+export interface OpenPolicy {
+  readonly kind: "open";
+  readonly network: string;
+  readonly mode: "open";
+  readonly bridge: string;
+  readonly zone?: string;
+  /** The families that the host has to forward. */
+  readonly forwarding: readonly Family[];
+}
+
+/** Guests use a network of somebody else: there is nothing for a host firewall to decide. */
+export interface BridgedPolicy {
+  readonly kind: "bridged";
+  readonly network: string;
+  readonly mode: BridgedMode;
+}
+
+/** What one address family of a filtered network may do. */
+export interface FamilyPolicy {
+  readonly family: Family;
+  /** `NETS`: where the guests are, none inside another. At least one. */
+  readonly subnets: readonly Subnet[];
+  /** The host's own addresses on the bridge. */
+  readonly hostAddresses: readonly IpAddress[];
+  readonly forwarding: Forwarding;
+}
+
+/** What passes between the guests and everything beyond their bridge. */
+export type Forwarding =
+  | { readonly direction: "none" }
+  | {
+    /** `replies`: only the guests open connections; `both`: others may as well. */
+    readonly direction: "replies" | "both";
+    /** The only interface that such traffic may use; absent: any. */
+    readonly device?: string;
+    readonly translation?: Translation;
+  };
+
+/** How packets that leave `NETS` get a source address of the host's. */
+export interface Translation {
+  /** Absent: the address of the interface that the packet leaves by. */
+  readonly addresses?: AddressRange;
+  /** Source ports for TCP and UDP; other protocols have none. */
+  readonly ports: PortRange;
+}
+
+/** What the host itself offers to the guests on the bridge. */
+export interface HostServices {
+  readonly dhcp: boolean;
+  readonly dhcpv6: boolean;
+  readonly dns: boolean;
+  readonly tftp: boolean;
+}
+
+/**
+ * Destinations that are never translated: they do not leave the link.
+ *
+ * The local multicast block (RFC 5771), the limited broadcast (RFC 919) and IPv6 link-local
+ * multicast (RFC 4291), as in libvirt.
+ */
+export const NEVER_TRANSLATED: Readonly<Record<Family, readonly string[]>> = {
+  ipv4: ["224.0.0.0/24", "255.255.255.255/32"],
+  ipv6: ["ff02::/16"],
+};
+
+/** The families that the host has to forward for this policy. */
+export function forwardedFamilies(policy: Policy): readonly Family[] {
+  switch (policy.kind) {
+    case "filtered":
+      return policy.families.filter(({ forwarding }) => forwarding.direction !== "none")
+        .map(({ family }) => family);
+    case "open":
+      return policy.forwarding;
+    case "bridged":
+      return [];
+  }
+}

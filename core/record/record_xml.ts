@@ -1,0 +1,163 @@
+/**
+ * Record ↔ status XML.
+ *
+ * The shape is the one of libvirt's status files: `<networkstatus>` with the live `<network>` and
+ * `<firewall name='fwRemoval'>`, whose groups hold the commands that take the rules back. Ours names
+ * the program of each action, keeps what a command reads in `<stdin>`, and says how far the
+ * change has come.
+ */
+import {
+  isElement,
+  parse,
+  stringify,
+  type XmlElement,
+  type XmlNode,
+  XmlSyntaxError,
+} from "@std/xml";
+import type { RemovalGroup } from "../change/change.ts";
+import type { Command, Program } from "../command.ts";
+import { type Installation, type Record, RecordError, type RecordState } from "./record.ts";
+
+/** Counts up when an older program could no longer read what a newer one writes. */
+const FORMAT = 1;
+
+/** Programs that a removal of each backend may run. Nothing else is ever replayed. */
+const REMOVAL_PROGRAMS: ReadonlyMap<string, readonly Program[]> = new Map([
+  ["nftables", ["nft", "tc"]],
+]);
+
+const STATES: readonly RecordState[] = ["active", "applying", "removing"];
+
+/** Definitions are limited to 1 MiB; a record holds two at most, and the commands. */
+const LIMITS = { maxLength: 16 * 1024 * 1024, maxDepth: 80 } as const;
+
+/** The text of the status file. */
+export function formatRecord(record: Record): string {
+  const { name, state, previous } = record;
+  const root = element("networkstatus", { format: String(FORMAT), name, state }, [
+    ...installationNodes(record),
+    ...(previous === undefined ? [] : [element("previous", {}, installationNodes(previous))]),
+  ]);
+  return `${stringify(root, { indent: "  " })}\n`;
+}
+
+function installationNodes({ network, backend, removal }: Installation): readonly XmlNode[] {
+  if (backend === undefined) return [network];
+  return [network, element("firewall", { name: "fwRemoval", backend }, removal.map(groupElement))];
+}
+
+function groupElement({ commands, ignoreErrors }: RemovalGroup): XmlElement {
+  return element(
+    "group",
+    ignoreErrors ? { ignoreErrors: "yes" } : {},
+    commands.map(({ program, args, stdin }) =>
+      element("action", { program }, [
+        element("args", {}, args.map((argument) => element("item", {}, text(argument)))),
+        ...(stdin === undefined ? [] : [element("stdin", {}, text(stdin))]),
+      ])
+    ),
+  );
+}
+
+/**
+ * Reads a status file.
+ *
+ * @param file Its path, for messages.
+ * @throws {RecordError} When it is damaged, newer than this program, or asks for a program that no
+ * removal of its backend runs.
+ */
+export function parseRecord(xml: string, file: string): Record {
+  const refuse = (problem: string, hint?: string): never => {
+    throw new RecordError(`Cannot read the record "${file}": ${problem}`, hint);
+  };
+  const root = parseXml(xml, refuse);
+  if (root.name.raw !== "networkstatus") {
+    refuse(`it is a <${root.name.raw}>, not a <networkstatus>`);
+  }
+  const format = Number(root.attributes["format"]);
+  if (format > FORMAT) {
+    refuse(
+      `its format is ${format}, this program knows formats up to ${FORMAT}`,
+      "Use the newer bridgewall that wrote it",
+    );
+  }
+  if (format !== FORMAT) refuse(`it has no known format`);
+  const state = STATES.find((known) => known === root.attributes["state"]) ??
+    refuse(`the state "${root.attributes["state"] ?? ""}" is unknown`);
+  const installation = readInstallation(root, refuse);
+  const name = root.attributes["name"] ?? refuse("it names no network");
+  const previous = child(root, "previous");
+  return {
+    name,
+    state,
+    ...installation,
+    ...(previous === undefined ? {} : { previous: readInstallation(previous, refuse) }),
+  };
+}
+
+type Refuse = (problem: string, hint?: string) => never;
+
+function parseXml(xml: string, refuse: Refuse): XmlElement {
+  try {
+    return parse(xml, LIMITS).root;
+  } catch (error) {
+    if (error instanceof XmlSyntaxError) return refuse(error.message);
+    throw error;
+  }
+}
+
+function readInstallation(parent: XmlElement, refuse: Refuse): Installation {
+  const network = child(parent, "network") ?? refuse("it holds no <network>");
+  const firewall = child(parent, "firewall");
+  if (firewall === undefined) return { network, removal: [] };
+  const backend = firewall.attributes["backend"] ?? refuse("its <firewall> names no backend");
+  const programs = REMOVAL_PROGRAMS.get(backend) ??
+    refuse(`the backend "${backend}" is unknown`, "Use the bridgewall that wrote it");
+  const removal = children(firewall, "group").map((group): RemovalGroup => ({
+    commands: children(group, "action").map((action) => readAction(action, programs, refuse)),
+    ignoreErrors: group.attributes["ignoreErrors"] === "yes",
+  }));
+  return { network, backend, removal };
+}
+
+function readAction(
+  action: XmlElement,
+  programs: readonly Program[],
+  refuse: Refuse,
+): Command {
+  const asked = action.attributes["program"];
+  const program = programs.find((known) => known === asked) ??
+    refuse(`it asks for the program "${asked ?? ""}", which no removal runs`);
+  const args = child(action, "args") ?? refuse("an <action> has no <args>");
+  const stdin = child(action, "stdin");
+  return {
+    program,
+    args: children(args, "item").map(textOf),
+    ...(stdin === undefined ? {} : { stdin: textOf(stdin) }),
+  };
+}
+
+function element(
+  name: string,
+  attributes: Readonly<globalThis.Record<string, string>>,
+  nodes: readonly XmlNode[],
+): XmlElement {
+  return { type: "element", name: { raw: name, local: name }, attributes, children: nodes };
+}
+
+function text(value: string): readonly XmlNode[] {
+  return value === "" ? [] : [{ type: "text", text: value }];
+}
+
+function children(parent: XmlElement, name: string): readonly XmlElement[] {
+  return parent.children.filter(isElement).filter((node) => node.name.raw === name);
+}
+
+function child(parent: XmlElement, name: string): XmlElement | undefined {
+  return children(parent, name)[0];
+}
+
+function textOf(node: XmlElement): string {
+  return node.children.map((part) => part.type === "text" || part.type === "cdata" ? part.text : "")
+    .join("");
+}

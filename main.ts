@@ -1,0 +1,59 @@
+/** Arguments → host → command → report → exit code. */
+import { backends } from "./backends/mod.ts";
+import { COMMANDS } from "./core/cli/command_table.ts";
+import { commandHelp, generalHelp } from "./core/cli/help.ts";
+import { readArguments, readManner, type Request } from "./core/cli/read_arguments.ts";
+import { commandTrace, messages, reportError, reportOutput } from "./core/cli/report.ts";
+import type { CommandOutput, Context } from "./core/commands/context.ts";
+import { runCommandOf } from "./core/commands/mod.ts";
+import { VERSION } from "./core/version.ts";
+import { definitionFiles } from "./platform/definition_files.ts";
+import { openConfiguration, openHost } from "./platform/mod.ts";
+import { openTerminal } from "./platform/terminal.ts";
+
+const terminal = openTerminal();
+const manner = readManner(Deno.args);
+
+async function open(request: Request): Promise<Context> {
+  const speak = messages(terminal, manner);
+  const configuration = await openConfiguration(request.config);
+  const { stateDirectory } = request;
+  const backend = request.backend ?? configuration.backend;
+  return {
+    host: openHost({
+      ...(stateDirectory === undefined ? {} : { stateDirectory }),
+      onCommand: (command) => speak.detail(commandTrace(command)),
+    }),
+    backends: backends({ table: configuration.table }),
+    options: {
+      sysctl: configuration.sysctl && !request.noSysctl,
+      wait: request.wait ?? configuration.wait,
+      ...(backend === undefined ? {} : { backend }),
+    },
+    definitions: definitionFiles(configuration.networks),
+    messages: speak,
+  };
+}
+
+async function answer(): Promise<CommandOutput> {
+  const wish = readArguments(Deno.args);
+  switch (wish.kind) {
+    case "version":
+      return { text: [`bridgewall ${VERSION}`], json: { version: VERSION }, exitCode: 0 };
+    case "help": {
+      const { entry } = wish;
+      const text = entry === undefined ? generalHelp() : commandHelp(entry);
+      return { text, json: { commands: entry === undefined ? COMMANDS : [entry] }, exitCode: 0 };
+    }
+    case "run":
+      return await runCommandOf(wish.request, await open(wish.request));
+  }
+}
+
+if (import.meta.main) {
+  try {
+    Deno.exitCode = reportOutput(terminal, manner, await answer());
+  } catch (error) {
+    Deno.exitCode = reportError(terminal, manner, error);
+  }
+}

@@ -1,0 +1,75 @@
+/** Opens the machine that the program runs on. */
+import { dirname, join } from "@std/path";
+import type { Command } from "../core/command.ts";
+import {
+  type Configuration,
+  ConfigurationError,
+  DEFAULT_CONFIGURATION,
+  parseConfiguration,
+} from "../core/configuration.ts";
+import { type Host, HostError } from "../core/host.ts";
+import { linuxFacts } from "./linux.ts";
+import { recordDirectory } from "./record_directory.ts";
+import { runCommand } from "./run_command.ts";
+
+/** How the machine is opened. */
+export interface HostOptions {
+  /** Where records live; absent: where the platform keeps what is lost at boot, as rules are. */
+  readonly stateDirectory?: string;
+  /** Called with every command before it runs. */
+  readonly onCommand: (command: Command) => void;
+}
+
+/** @throws {HostError} On a platform that is neither Linux nor FreeBSD. */
+export function openHost({ stateDirectory, onCommand }: HostOptions): Host {
+  const platform = currentPlatform();
+  const run: Host["run"] = (command) => {
+    onCommand(command);
+    return runCommand(command);
+  };
+  const directory = stateDirectory ??
+    (platform === "linux" ? "/run/bridgewall" : "/var/run/bridgewall");
+  return {
+    platform,
+    kernel: Deno.osRelease(),
+    privileged: Deno.uid() === 0,
+    records: recordDirectory(directory),
+    run,
+    facts: () => linuxFacts({ run }),
+  };
+}
+
+/** The configuration, and where definitions of networks stand. */
+export interface FoundConfiguration extends Configuration {
+  /** The directory of `NAME.xml`, beside the configuration file. */
+  readonly networks: string;
+}
+
+/**
+ * Reads the configuration file, where there is one.
+ *
+ * @param path The file that was asked for; absent: the usual one (hier(7)), which may be missing.
+ * @throws {ConfigurationError} When it cannot be read, or is not valid.
+ */
+export async function openConfiguration(path: string | undefined): Promise<FoundConfiguration> {
+  const directory = currentPlatform() === "linux" ? "/etc/bridgewall" : "/usr/local/etc/bridgewall";
+  const file = path ?? join(directory, "bridgewall.conf");
+  const networks = join(dirname(file), "networks");
+  try {
+    return { ...await parseConfiguration(Deno.readTextFileSync(file), file), networks };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound && path === undefined) {
+      return { ...DEFAULT_CONFIGURATION, networks };
+    }
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied) {
+      throw new ConfigurationError(`Cannot read the configuration "${file}": ${error.message}`);
+    }
+    throw error;
+  }
+}
+
+function currentPlatform(): Host["platform"] {
+  const { os } = Deno.build;
+  if (os === "linux" || os === "freebsd") return os;
+  throw new HostError(`Cannot work on ${os}: this program knows Linux and FreeBSD`);
+}

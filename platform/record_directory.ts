@@ -1,0 +1,152 @@
+/** Records as files: one for each active network, in a directory that only root may write. */
+import { join } from "@std/path";
+import type { RecordStore } from "../core/host.ts";
+import { type Record, RecordError } from "../core/record/record.ts";
+import { formatRecord, parseRecord } from "../core/record/record_xml.ts";
+import { lockFile } from "./lock.ts";
+
+/** Write permission for group and others. */
+const WRITABLE_BY_OTHERS = 0o022;
+
+/** File names of ext4 and most others end here; the ending takes four. */
+const LONGEST_NAME = 200;
+
+/**
+ * A {@linkcode RecordStore} in a directory. What it holds is run as root, so a directory or a record
+ * that belongs to somebody else, or that somebody else may write, is refused.
+ */
+export function recordDirectory(directory: string): RecordStore {
+  return {
+    directory,
+    readAll: () => Promise.resolve(readAll(directory)),
+    write: (record) => {
+      writeRecord(directory, record);
+      return Promise.resolve();
+    },
+    remove: (network) => {
+      removeRecord(directory, network);
+      return Promise.resolve();
+    },
+    lock: (seconds, onWait) => {
+      makeDirectory(directory);
+      return lockFile(join(directory, "lock"), seconds, onWait);
+    },
+  };
+}
+
+function readAll(directory: string): readonly Record[] {
+  const info = statIfThere(directory);
+  if (info === undefined) return [];
+  refuseForeign(directory, info);
+  const files = [...Deno.readDirSync(directory)].map(({ name }) => name)
+    .filter((name) => name.endsWith(".xml") && !name.startsWith("."));
+  return files.map((name) => readRecord(directory, name))
+    .toSorted((one, other) => one.name < other.name ? -1 : 1);
+}
+
+function readRecord(directory: string, name: string): Record {
+  const path = join(directory, name);
+  const info = statIfThere(path);
+  if (info === undefined || !info.isFile) {
+    throw new RecordError(`Cannot read the record "${path}": it is not a file`);
+  }
+  refuseForeign(path, info);
+  const record = parseRecord(Deno.readTextFileSync(path), path);
+  if (fileName(record.name) !== name) {
+    throw new RecordError(
+      `Cannot read the record "${path}": it is of the network "${record.name}"`,
+    );
+  }
+  return record;
+}
+
+function refuseForeign(path: string, { uid, mode }: Deno.FileInfo): void {
+  if (uid !== Deno.uid()) {
+    throw new RecordError(
+      `Cannot trust "${path}": it belongs to user ${uid}`,
+      "Remove it, or name another directory with `--state-dir`",
+    );
+  }
+  if (mode !== null && (mode & WRITABLE_BY_OTHERS) !== 0) {
+    throw new RecordError(
+      `Cannot trust "${path}": others may write it`,
+      `If nobody did, run \`chmod go-w ${path}\``,
+    );
+  }
+}
+
+/** The record is complete under another name before it gets its own, so it is old or new, never half. */
+function writeRecord(directory: string, record: Record): void {
+  const path = join(directory, fileName(record.name));
+  const temporary = `${path}.new`;
+  removeIfThere(temporary); // an interrupted write left it, and it is in the way of `createNew`
+  using file = Deno.openSync(temporary, { createNew: true, write: true, mode: 0o600 });
+  writeAll(file, new TextEncoder().encode(formatRecord(record)));
+  file.syncSync();
+  Deno.renameSync(temporary, path);
+  syncDirectory(directory);
+}
+
+function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+}
+
+function removeRecord(directory: string, network: string): void {
+  removeIfThere(join(directory, fileName(network)));
+  syncDirectory(directory);
+}
+
+function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+function syncDirectory(directory: string): void {
+  using opened = Deno.openSync(directory);
+  opened.syncSync();
+}
+
+function makeDirectory(directory: string): void {
+  if (statIfThere(directory) === undefined) {
+    Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
+  }
+  const info = Deno.lstatSync(directory);
+  if (!info.isDirectory) throw new RecordError(`Cannot use "${directory}": it is not a directory`);
+  refuseForeign(directory, info);
+}
+
+/** Links are not followed: who may make one in a directory of ours could point root anywhere. */
+function statIfThere(path: string): Deno.FileInfo | undefined {
+  try {
+    return Deno.lstatSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * The file of a network: its name with every byte that is not a letter, digit, `-` or `_` as `%` and
+ * two hex digits. A name too long for a file is cut, and told apart by a hash of the whole.
+ */
+export function fileName(network: string): string {
+  const bytes = [...new TextEncoder().encode(network)];
+  const escaped = bytes.map((byte) => {
+    const character = String.fromCharCode(byte);
+    return /[A-Za-z0-9_-]/.test(character) ? character : `%${byte.toString(16).padStart(2, "0")}`;
+  }).join("");
+  if (escaped.length <= LONGEST_NAME) return `${escaped}.xml`;
+  return `${escaped.slice(0, LONGEST_NAME)}~${hash(bytes)}.xml`;
+}
+
+/** FNV-1a with 64 bits: it only has to tell names apart, nobody gains by making two meet. */
+function hash(bytes: readonly number[]): string {
+  const value = bytes.reduce(
+    (sum, byte) => BigInt.asUintN(64, (sum ^ BigInt(byte)) * 0x100000001b3n),
+    0xcbf29ce484222325n,
+  );
+  return value.toString(16).padStart(16, "0");
+}

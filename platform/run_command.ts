@@ -1,0 +1,77 @@
+/** The one place that runs programs. */
+import type { Command, CommandResult, Program } from "../core/command.ts";
+
+/**
+ * Where programs live, first match wins. Absolute, so that nobody's PATH decides what root runs; the
+ * last is for NixOS.
+ */
+const DIRECTORIES = ["/usr/sbin", "/sbin", "/usr/bin", "/bin", "/run/current-system/sw/bin"];
+
+/**
+ * Nothing of the caller's environment gets through. Messages are in English: errors are recognised by
+ * their text, and nft and tc translate theirs by the locale.
+ */
+const ENVIRONMENT = { LC_ALL: "C", PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
+
+/** Found once for the life of the process. */
+const paths = new Map<Program, string>();
+
+/** All paths that {@linkcode runCommand} may run, for the permissions of the compiled binary. */
+export function candidatePaths(program: Program): readonly string[] {
+  return DIRECTORIES.map((directory) => `${directory}/${program}`);
+}
+
+/**
+ * Runs a program to its end. Needs `--allow-run` for its paths.
+ *
+ * @returns Status 127 when no directory has the program, 126 when it may not be run.
+ */
+export async function runCommand(command: Command): Promise<CommandResult> {
+  const known = paths.get(command.program);
+  const candidates = known === undefined ? candidatePaths(command.program) : [known];
+  for (const path of candidates) {
+    try {
+      const result = await runPath(path, command);
+      paths.set(command.program, path);
+      return result;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) continue;
+      if (
+        error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable
+      ) {
+        return { status: 126, stdout: "", stderr: error.message };
+      }
+      throw error;
+    }
+  }
+  return { status: 127, stdout: "", stderr: `${command.program}: not found` };
+}
+
+async function runPath(path: string, { args, stdin }: Command): Promise<CommandResult> {
+  const child = new Deno.Command(path, {
+    args: [...args],
+    stdin: stdin === undefined ? "null" : "piped",
+    stdout: "piped",
+    stderr: "piped",
+    clearEnv: true,
+    env: ENVIRONMENT,
+  }).spawn();
+  // Output is read while input is written: a child that answers before it has read everything
+  // would otherwise wait for us, and we for it.
+  const output = child.output();
+  if (stdin !== undefined) await writeInput(child.stdin, stdin);
+  const { code, stdout, stderr } = await output;
+  const decoder = new TextDecoder();
+  return { status: code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+async function writeInput(pipe: WritableStream<Uint8Array>, text: string): Promise<void> {
+  const writer = pipe.getWriter();
+  try {
+    await writer.write(new TextEncoder().encode(text));
+    await writer.close();
+  } catch (error) {
+    // The child has ended without reading it all: its exit status says why.
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
+}

@@ -1,0 +1,31 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { quoted } from "../../../core/network/quoted.ts";
+
+Deno.test("ordinary text is repeated as it is", () => {
+  assertEquals(quoted("réseau 网 😀"), '"réseau 网 😀"');
+  assertEquals(quoted(""), '""');
+});
+
+Deno.test("what a terminal would act on is spelled out", () => {
+  assertEquals(quoted('a"\\b'), '"a\\"\\\\b"');
+  assertEquals(
+    quoted("\u001b[2J\n\u009b\u202ex\ud800"),
+    '"\\u{1b}[2J\\u{a}\\u{9b}\\u{202e}x\\u{d800}"',
+  );
+});
+
+Deno.test("long text is cut", () => {
+  assertEquals(quoted("x".repeat(80)), `"${"x".repeat(80)}"`);
+  assertEquals(quoted("x".repeat(81)), `"${"x".repeat(80)}…"`);
+  assertEquals(quoted("😀".repeat(1000)), `"${"😀".repeat(80)}…"`);
+});
+
+Deno.test("no text of others gets a line break or control character out", () => {
+  fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => {
+    // deno-lint-ignore no-control-regex -- control characters are what is looked for
+    assert(
+      !/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/.test(quoted(text)),
+    );
+  }));
+});

@@ -1,0 +1,75 @@
+/** Programs that run beside a test and end with it. */
+import { fromFileUrl } from "@std/path";
+import { ANSWERING_PORT } from "./namespace.ts";
+import { inNamespace } from "./run_program.ts";
+
+/** A program that runs until the test is done with it. */
+export interface Background extends AsyncDisposable {
+  readonly pid: number;
+  /** Writes one line to its standard input. */
+  write(line: string): Promise<void>;
+  /** The next line of its standard output; `undefined` when it closed it. */
+  read(): Promise<string | undefined>;
+}
+
+/** Starts a program in the namespace; disposing of it kills exactly that process. */
+export function startInNamespace(namespace: string, argv: readonly string[]): Background {
+  const [program = "", ...args] = inNamespace(namespace, argv);
+  const child = new Deno.Command(program, {
+    args,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  const lines = readLines(child.stdout);
+  return {
+    pid: child.pid,
+    write: (line) => writer.write(new TextEncoder().encode(`${line}\n`)),
+    read: async () => (await lines.next()).value ?? undefined,
+    [Symbol.asyncDispose]: async () => {
+      stop(child);
+      await child.status;
+      await lines.return(undefined);
+      // The pipe may be broken already: the process is gone.
+      await writer.close().catch(() => undefined);
+    },
+  };
+}
+
+/** Starts the process that answers all probes at a place, and waits until it does. */
+export async function startResponder(namespace: string): Promise<Background> {
+  const script = fromFileUrl(new URL("responder.ts", import.meta.url));
+  const flags = ["--quiet", "--no-prompt", "--no-config", "--no-lock", "--unstable-net"];
+  const responder = startInNamespace(namespace, [
+    Deno.execPath(),
+    "run",
+    ...flags,
+    "--allow-net",
+    script,
+    String(ANSWERING_PORT),
+  ]);
+  if (await responder.read() === "ready") return responder;
+  await responder[Symbol.asyncDispose]();
+  throw new Error(`nothing answers in ${namespace}`);
+}
+
+function stop(child: Deno.ChildProcess): void {
+  try {
+    child.kill("SIGKILL");
+  } catch {
+    // It ended by itself.
+  }
+}
+
+async function* readLines(
+  stream: ReadableStream<Uint8Array>,
+): AsyncGenerator<string, undefined, undefined> {
+  let rest = "";
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines;
+  }
+  return undefined;
+}

@@ -1,0 +1,162 @@
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { attachedCables, bridgeLines } from "./attach_guest.ts";
+import { BACKENDS } from "./backends.ts";
+import { startInNamespace } from "./background.ts";
+import { openBridgewall } from "./bridgewall.ts";
+import { passedAs, prove, REFUSED } from "./claims.ts";
+import { ANSWERING_PORT, configure } from "./namespace.ts";
+import { hostTest } from "./requirements.ts";
+import { firewallState, loadForeignRules, nftRuleset } from "./ruleset.ts";
+import { mustRun } from "./run_program.ts";
+import { testNetwork } from "./test_network.ts";
+import { makeTopology } from "./topology.ts";
+import { tcp } from "./traffic.ts";
+
+const NAT = testNetwork(101, "nat", { forward: '<forward mode="nat"/>' });
+const ROUTE = testNetwork(102, "route", { forward: '<forward mode="route"/>' });
+const ISOLATED = testNetwork(103, "isolated");
+
+for (const { name: backend, tools } of BACKENDS) {
+  hostTest({
+    name: `${backend}: up again changes nothing, and each down takes back its own network only`,
+    tools,
+    body: async (t) => {
+      await using topology = await makeTopology([NAT, ROUTE, ISOLATED]);
+      const { host, uplink, uplink: { outside } } = topology;
+      const bridgewall = await openBridgewall(topology, backend);
+      const empty = await firewallState(host);
+      await loadForeignRules(host);
+      const foreign = await firewallState(host);
+      await bridgewall.up(NAT, ROUTE, ISOLATED);
+      const once = await firewallState(host);
+      await t.step("up twice is up once", async () => {
+        assertNotEquals(once, foreign);
+        await bridgewall.up(NAT, ROUTE, ISOLATED);
+        assertEquals(await firewallState(host), once);
+      });
+      await t.step("reload leaves the same rules", async () => {
+        await bridgewall.succeed(["reload"]);
+        assertEquals(await firewallState(host), once);
+      });
+      const [nat, route] = [topology.guest("nat-a"), topology.guest("route-a")];
+      await t.step("down of two leaves the third as it was", async (step) => {
+        await bridgewall.down(ROUTE, ISOLATED);
+        await prove(step, [
+          { says: "out", from: nat, to: outside, over: "v4", expect: passedAs(uplink.host4) },
+          { says: "in", from: outside, to: nat, over: "v4", expect: REFUSED },
+          { says: "no rule", from: outside, to: route, over: "v4", expect: passedAs(outside.v4) },
+        ]);
+      });
+      await t.step("the last down leaves the foreign rules alone", async () => {
+        await bridgewall.succeed(["down", "--all"]);
+        assertEquals(await firewallState(host), foreign);
+        assertNotEquals(foreign, empty);
+      });
+      await t.step("down again is done already", async () => {
+        await bridgewall.succeed(["down", "--all"]);
+        assertEquals(await firewallState(host), foreign);
+      });
+    },
+  });
+
+  hostTest({
+    name: `${backend}: the rules hold after the bridge was deleted and made again`,
+    tools,
+    body: async (t) => {
+      await using topology = await makeTopology([NAT]);
+      const { host, uplink, uplink: { outside } } = topology;
+      const bridgewall = await openBridgewall(topology, backend);
+      await bridgewall.up(NAT);
+      const cables = await attachedCables(host, NAT);
+      await configure(host, [
+        `link del ${NAT.bridge}`,
+        ...bridgeLines(NAT),
+        ...cables.map((cable) => `link set ${cable} master ${NAT.bridge}`),
+      ]);
+      const guest = topology.guest("nat-a");
+      await prove(t, [
+        { says: "out", from: guest, to: outside, over: "v4", expect: passedAs(uplink.host4) },
+        { says: "in is refused", from: outside, to: guest, over: "v4", expect: REFUSED },
+      ]);
+      await t.step("check finds nothing missing", () => bridgewall.succeed(["check"]).then());
+    },
+  });
+
+  hostTest({
+    name: `${backend}: a reload breaks no connection and opens no gap`,
+    tools,
+    body: async (t) => {
+      await using topology = await makeTopology([NAT]);
+      const { uplink, uplink: { outside } } = topology;
+      const guest = topology.guest("nat-a");
+      const bridgewall = await openBridgewall(topology, backend);
+      await bridgewall.up(NAT);
+      await using stream = startInNamespace(guest.namespace, [
+        "socat",
+        "-",
+        `TCP4:${outside.v4}:${ANSWERING_PORT}`,
+      ]);
+      const says = async (line: string): Promise<string | undefined> => {
+        await stream.write(line);
+        return await stream.read();
+      };
+      const before = await says("before");
+      assert(before?.startsWith(uplink.host4), before);
+      let reloading = true;
+      const seen = new Map<string, number>();
+      const attempts = (async () => {
+        while (reloading) {
+          const [inward, outward] = await Promise.all([
+            tcp(outside, guest.v4),
+            tcp(guest, outside.v4),
+          ]);
+          for (const key of [`in: ${inward.outcome}`, `out: ${outward.source?.address}`]) {
+            seen.set(key, (seen.get(key) ?? 0) + 1);
+          }
+        }
+      })();
+      for (let count = 0; count < 20; count++) await bridgewall.succeed(["reload"]);
+      reloading = false;
+      await attempts;
+      await t.step("the connection made before goes on", async () => {
+        assertEquals(await says("after"), before);
+      });
+      await t.step("what is refused was refused, what is translated was, all the time", () => {
+        assertEquals([...seen.keys()].sort(), ["in: refused", `out: ${uplink.host4}`]);
+        assert((seen.get("in: refused") ?? 0) >= 20, `only ${[...seen]}`);
+      });
+    },
+  });
+
+  hostTest({
+    name:
+      `${backend}: after somebody flushed the rules, check tells, reload repairs, down succeeds`,
+    tools,
+    body: async (t) => {
+      await using topology = await makeTopology([NAT, ROUTE]);
+      const { host } = topology;
+      const bridgewall = await openBridgewall(topology, backend);
+      await bridgewall.up(NAT, ROUTE);
+      const healthy = await nftRuleset(host);
+      const flush = (): Promise<string> =>
+        mustRun(["nft", "flush", "ruleset"], { namespace: host });
+      await bridgewall.succeed(["check"]);
+      await flush();
+      await t.step("check exits 3 and names both networks", async () => {
+        const { code, stdout, stderr } = await bridgewall.run(["check"]);
+        assertEquals(code, 3, stderr);
+        for (const { name } of [NAT, ROUTE]) assert((stdout + stderr).includes(name), stdout);
+      });
+      await t.step("reload repairs", async () => {
+        await bridgewall.succeed(["reload"]);
+        assertEquals(await nftRuleset(host), healthy);
+        await bridgewall.succeed(["check"]);
+      });
+      await t.step("down succeeds where nothing is left", async () => {
+        await flush();
+        await bridgewall.succeed(["down", "--all"]);
+        assertEquals(await nftRuleset(host), "");
+      });
+    },
+  });
+}

@@ -55,7 +55,8 @@ export interface HostFacts {
 
 /** A machine. */
 export interface Host extends CommandRunner {
-  readonly platform: "linux" | "freebsd";
+  /** `other`: no firewall can be changed there, but a plan can be made. */
+  readonly platform: "linux" | "freebsd" | "other";
   /** The kernel's release, such as `6.1.0-18-amd64`. */
   readonly kernel: string;
   /** True when the user may change the firewall. */

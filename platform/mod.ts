@@ -20,7 +20,7 @@ export interface HostOptions {
   readonly onCommand: (command: Command) => void;
 }
 
-/** @throws {HostError} On a platform that is neither Linux nor FreeBSD. */
+/** Opens it without asking it anything yet. */
 export function openHost({ stateDirectory, onCommand }: HostOptions): Host {
   const platform = currentPlatform();
   const run: Host["run"] = (command) => {
@@ -28,14 +28,17 @@ export function openHost({ stateDirectory, onCommand }: HostOptions): Host {
     return runCommand(command);
   };
   const directory = stateDirectory ??
-    (platform === "linux" ? "/run/bridgewall" : "/var/run/bridgewall");
+    (platform === "freebsd" ? "/var/run/bridgewall" : "/run/bridgewall");
   return {
     platform,
     kernel: Deno.osRelease(),
     privileged: Deno.uid() === 0,
     records: recordDirectory(directory),
     run,
-    facts: () => linuxFacts({ run }),
+    facts: async () => {
+      if (platform === "linux") return await linuxFacts({ run });
+      throw new HostError(`Cannot ask a host that runs ${Deno.build.os} about its network`);
+    },
   };
 }
 
@@ -70,6 +73,5 @@ export async function openConfiguration(path: string | undefined): Promise<Found
 
 function currentPlatform(): Host["platform"] {
   const { os } = Deno.build;
-  if (os === "linux" || os === "freebsd") return os;
-  throw new HostError(`Cannot work on ${os}: this program knows Linux and FreeBSD`);
+  return os === "linux" || os === "freebsd" ? os : "other";
 }

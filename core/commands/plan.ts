@@ -2,6 +2,7 @@
 import { operationCommands } from "../change/run_operation.ts";
 import { chooseBackend } from "../choose_backend.ts";
 import type { Command } from "../command.ts";
+import { HostError, type HostFacts } from "../host.ts";
 import { explainPolicy } from "../policy/explain_policy.ts";
 import type { Record } from "../record/record.ts";
 import type { CommandOutput, Context } from "./context.ts";
@@ -9,15 +10,23 @@ import { prepareNetworks } from "./prepare.ts";
 import { type NetworkArguments, readDefinitions } from "./read_definitions.ts";
 import { operationOf } from "./transition.ts";
 
+const FRESH_HOST: HostFacts = {
+  interfaces: [],
+  routes: [],
+  forwarding: { ipv4: false, ipv6: false },
+  advertised: [],
+  clsact: [],
+};
+
 /** @throws What {@linkcode prepareNetworks} throws: a plan is refused where `up` would be. */
 export async function plan(
   context: Context,
   names: NetworkArguments & { readonly explain: boolean },
 ): Promise<CommandOutput> {
-  const { host, options, messages } = context;
+  const { options, messages } = context;
   const backend = chooseBackend(context.backends, options.backend);
   const networks = await readDefinitions(context, names);
-  const [facts, records] = await Promise.all([host.facts(), readableRecords(context)]);
+  const [facts, records] = await Promise.all([knownFacts(context), readableRecords(context)]);
   const snapshot = { backend, facts, records };
   const prepared = prepareNetworks(networks, { ...snapshot, sysctl: options.sysctl });
   const operation = operationOf(snapshot, { leaving: [], ...prepared });
@@ -40,6 +49,17 @@ export async function plan(
   };
 }
 
+/** A machine that cannot be asked (no iproute2, another system) is taken for a fresh one. */
+async function knownFacts({ host, messages }: Context): Promise<HostFacts> {
+  try {
+    return await host.facts();
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    messages.warn(`${error.message}. The plan is for a host with nothing on it`);
+    return FRESH_HOST;
+  }
+}
+
 /** Only root may see which networks are active; for others the plan is that of a fresh host. */
 async function readableRecords({ host, messages }: Context): Promise<readonly Record[]> {
   if (host.privileged) return await host.records.readAll();
@@ -48,7 +68,7 @@ async function readableRecords({ host, messages }: Context): Promise<readonly Re
 }
 
 /** The script of nft as it is, so that `nft --check -f -` takes it; other commands as comments. */
-function commandLines({ program, args, stdin }: Command): readonly string[] {
+export function commandLines({ program, args, stdin }: Command): readonly string[] {
   const script = stdin === undefined ? [] : stdin.trimEnd().split("\n");
   if (program === "nft") return script;
   return [

@@ -22,6 +22,8 @@ export interface ParsedParts {
 }
 
 /**
+ * Holds the parts of a network against its forward mode.
+ *
  * @throws {NetworkDefinitionError} When the network has something that its mode rules out, or lacks
  * something that it needs.
  */

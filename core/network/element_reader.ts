@@ -71,6 +71,9 @@ export function filledAttribute(part: Part, name: string): string | undefined {
 }
 
 /**
+ * The attribute's value, which must be there.
+ *
+ * @param example What the hint tells the user to add.
  * @throws {NetworkDefinitionError} When the attribute is absent or empty.
  */
 export function requiredAttribute(part: Part, name: string, example: string): string {
@@ -148,8 +151,9 @@ export function decimal(part: Part, name: string, largest: number): number | und
   );
 }
 
-/** The largest `unsigned int` and `unsigned long` that libvirt reads; the latter as near as can be. */
+/** The largest `unsigned int`, which libvirt reads most numbers as. */
 export const UNSIGNED_INT_MAX: number = 2 ** 32 - 1;
+/** The largest `unsigned long`, rounded up to what a number can hold. */
 export const UNSIGNED_LONG_MAX: number = 2 ** 64;
 
 /**
@@ -165,6 +169,9 @@ export function addressAttribute(part: Part, name: string): IpAddress | undefine
 }
 
 /**
+ * The attribute as an address, which must be there.
+ *
+ * @param example What the hint tells the user to add.
  * @throws {NetworkDefinitionError} When the attribute is absent, or no address.
  */
 export function requiredAddress(part: Part, name: string, example: string): IpAddress {
@@ -173,6 +180,8 @@ export function requiredAddress(part: Part, name: string, example: string): IpAd
 }
 
 /**
+ * Checks that the attribute, if it is there, is one line.
+ *
  * @throws {NetworkDefinitionError} When the attribute holds more than one line.
  */
 export function refuseLineBreaks(part: Part, name: string): void {

@@ -37,8 +37,9 @@ export function parseDhcp(ip: Part, subnet: Subnet): boolean {
 }
 
 function checkRange(part: Part, subnet: Subnet): void {
-  const start = requiredAddress(part, "start", formatAddress(rangeOf(subnet).start));
-  const end = requiredAddress(part, "end", formatAddress(rangeOf(subnet).end));
+  const example = { family: subnet.family, value: subnet.value + 2n };
+  const start = requiredAddress(part, "start", formatAddress(example));
+  const end = requiredAddress(part, "end", formatAddress(start));
   const range = `DHCP range "${formatAddress(start)}" to "${formatAddress(end)}"`;
   if (start.family !== end.family) refuse(part, `${range} mixes IPv4 and IPv6`);
   const whole = rangeOf(subnet);
@@ -67,10 +68,12 @@ function checkHost(part: Part, { family }: Subnet): void {
   const mac = attributeOf(part, "mac");
   const name = attributeOf(part, "name");
   const id = attributeOf(part, "id");
-  if (mac !== undefined && family === "ipv6") {
-    refuse(part, "DHCP <host> in IPv6 has a mac, wanted an id or a name", "Write id='0:3:0:1:…'");
-  }
   const macProblem = mac === undefined ? undefined : problemOfMac(mac);
+  if (mac !== undefined && family === "ipv6") {
+    // RFC 8415 section 11.4: the client ID that is made of a hardware address.
+    const hint = macProblem === undefined ? `Write id='0:3:0:1:${mac}'` : undefined;
+    refuse(part, "DHCP <host> in IPv6 has a mac, wanted an id or a name", hint);
+  }
   if (macProblem !== undefined) refuse(part, `DHCP <host> ${macProblem}`);
   if (id !== undefined && !/^[0-9a-fA-F:]*$/.test(id)) {
     refuse(part, `DHCP <host> has id ${quoted(id)}, wanted hex digits and ":"`);

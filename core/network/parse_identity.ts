@@ -41,6 +41,8 @@ export function parseUuid(network: Part): string | undefined {
 }
 
 /**
+ * Checks that `<title>`, if it is there, is one line.
+ *
  * @throws {NetworkDefinitionError} When `<title>` has more than one line.
  */
 export function refuseLongTitle(network: Part): void {

@@ -25,11 +25,12 @@ import { quoted } from "./quoted.ts";
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { parseNetwork } from "./parse_network.ts";
+ * import { networkFromElement, parseNetwork } from "./parse_network.ts";
  *
  * const text = "<network><name>lan</name><bridge name='virbr7'/></network>";
  * const network = parseNetwork(text, "lan.xml");
  * assertEquals(network.forward, { mode: "isolated" });
+ * assertEquals(networkFromElement(network.source, "lan.xml"), network);
  * ```
  * @param file The file as the user named it, for errors; it is not read.
  * @throws {NetworkDefinitionError} When the text is not XML, or not a valid network.

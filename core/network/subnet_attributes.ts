@@ -22,6 +22,8 @@ export function familyOf(part: Part): Family {
 }
 
 /**
+ * Checks that the address is of the family that the element stands for.
+ *
  * @throws {NetworkDefinitionError} When the address is of the other family.
  */
 export function refuseOtherFamily(part: Part, name: string, address: IpAddress): void {

@@ -41,6 +41,8 @@ export function problemOfText(text: string, limits: XmlLimits): XmlProblem | und
       offset: limits.maxLength,
     };
   }
+  // One was skipped already, and the library would skip another.
+  if (text.startsWith("\uFEFF")) return { problem: "Second byte order mark", offset: 0 };
   return problemOfMarkup(text, limits) ?? problemOfCharacters(text);
 }
 

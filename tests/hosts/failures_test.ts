@@ -14,10 +14,14 @@ const SAME_SUBNET = testNetwork(101, "rival", { forward: '<forward mode="nat"/>'
 const BRIDGED =
   `<network><name>bridged</name><forward mode="bridge"/><bridge name="br0"/></network>`;
 
-async function recordedFiles(bridgewall: Bridgewall): Promise<readonly string[]> {
-  const names: string[] = [];
-  for await (const { name } of Deno.readDir(bridgewall.stateDirectory)) names.push(name);
-  return names.sort();
+/** The records, each with its name. */
+async function recordsOf(bridgewall: Bridgewall): Promise<readonly string[]> {
+  const records: string[] = [];
+  for await (const { name } of Deno.readDir(bridgewall.stateDirectory)) {
+    if (!name.endsWith(".xml")) continue;
+    records.push(name, await Deno.readTextFile(`${bridgewall.stateDirectory}/${name}`));
+  }
+  return records.sort();
 }
 
 /** Exit code as expected, an error in the tool's own words, and no rule or record touched. */
@@ -27,11 +31,11 @@ async function proveRefused(
   expectedCode: number,
   attempt: () => Promise<Finished>,
 ): Promise<Finished> {
-  const before = [await firewallState(host), ...await recordedFiles(bridgewall)];
+  const before = [await firewallState(host), ...await recordsOf(bridgewall)];
   const finished = await attempt();
   assertEquals(finished.code, expectedCode, finished.stdout + finished.stderr);
   assertStringIncludes(finished.stderr, "error: ");
-  assertEquals([await firewallState(host), ...await recordedFiles(bridgewall)], before);
+  assertEquals([await firewallState(host), ...await recordsOf(bridgewall)], before);
   return finished;
 }
 

@@ -143,7 +143,11 @@ for (const { name: backend, tools } of BACKENDS) {
       await using topology = await makeTopology([BEHIND]);
       const { host, uplink, uplink: { outside } } = topology;
       const [router, b] = [topology.guest("behind-a"), topology.guest("behind-b")];
-      await configure(router.namespace, ["addr add 10.77.0.1/32 dev lo"]);
+      // Answers to the other guest leave from there too, as if the address were a machine's behind.
+      await configure(router.namespace, [
+        "addr add 10.77.0.1/32 dev lo",
+        `route add ${b.v4}/32 dev eth0 src 10.77.0.1`,
+      ]);
       await configure(host, [`route add 10.77.0.0/16 via ${router.v4}`]);
       const inner = place(router.namespace, ["10.77.0.1/32"]);
       const bridgewall = await openBridgewall(topology, backend);

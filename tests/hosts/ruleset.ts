@@ -63,7 +63,7 @@ const HAND_WRITTEN = `table inet site {
   }
 }
 table ip shaping {
-  chain mark { type filter hook postrouting priority mangle; oifname "wlan0" meta mark set 7; }
+  chain tagging { type filter hook postrouting priority mangle; oifname "wlan0" meta mark set 7; }
 }
 `;
 

@@ -5,6 +5,9 @@ import {
   problemOfInterfaceName,
 } from "../../../core/network/interface_name.ts";
 
+/** Any character of Unicode, halves of pairs as well. */
+const ANY_CHARACTER = fc.nat({ max: 0x10ffff }).map((code) => String.fromCodePoint(code));
+
 /** What the kernel does, byte for byte: the twin that the rule is held against. */
 function kernelTakes(name: string): boolean {
   const bytes = new TextEncoder().encode(name);
@@ -24,7 +27,7 @@ Deno.test("names that the kernel takes are taken", () => {
     "-x",
     "--",
     "a\\b",
-    '"; drop',
+    '";drop',
     "$(reboot)",
     "eth0.100",
     "网桥",
@@ -70,7 +73,7 @@ Deno.test("exactly the kernel's names are taken, for any text", () => {
   const characters = fc.constantFrom(..."ab%d:/. \t\u00a0\u00e0\u0120é桥😀\0\u200b");
   const names = fc.string({ unit: characters, maxLength: 17 });
   fc.assert(
-    fc.property(fc.oneof(names, fc.string({ unit: "binary", maxLength: 16 })), (name) => {
+    fc.property(fc.oneof(names, fc.string({ unit: ANY_CHARACTER, maxLength: 16 })), (name) => {
       const taken = problemOfInterfaceName(name) === undefined;
       const reserved = name === "all" || name === "default" || name.includes("%");
       assertEquals(taken, kernelTakes(name) && !reserved);
@@ -104,5 +107,5 @@ Deno.test("a device cannot be a template", () => {
 
 Deno.test("a reason never repeats what could upset a terminal", () => {
   const problem = problemOfInterfaceName("a b\u001b[31m\u202e") ?? "taken";
-  assert(!/[\u001b\u202e]/.test(problem), problem);
+  assert(!problem.includes("\u001b") && !problem.includes("\u202e"), problem);
 });

@@ -1,0 +1,77 @@
+import { assertEquals } from "@std/assert";
+import { backends } from "../../backends/mod.ts";
+import { operationCommands } from "../../core/change/run_operation.ts";
+import { prepareNetworks } from "../../core/commands/prepare.ts";
+import { commandLines } from "../../core/commands/plan.ts";
+import { operationOf } from "../../core/commands/transition.ts";
+import type { FirewallBackend } from "../../core/firewall_backend.ts";
+import type { HostFacts } from "../../core/host.ts";
+import { parseNetwork } from "../../core/network/parse_network.ts";
+import { explainPolicy } from "../../core/policy/explain_policy.ts";
+import type { Record } from "../../core/record/record.ts";
+import { formatRecord, parseRecord } from "../../core/record/record_xml.ts";
+import { assertGolden, definitionOf, SCENARIOS, scenarios } from "../support/golden.ts";
+
+/** A host on which nothing has been done yet. */
+const FRESH_HOST: HostFacts = {
+  interfaces: ["lo", "eth0", "eth1", "virbr0", "-b;{}$#*"],
+  routes: [],
+  forwarding: { ipv4: false, ipv6: false },
+  advertised: [],
+  clsact: [],
+};
+
+/** File name endings: the native ones, so that editors and reviewers know what they see. */
+const ENDINGS = { nftables: "nft" } as const;
+
+function prepare(scenario: string, backend: FirewallBackend) {
+  const network = parseNetwork(definitionOf(scenario), `${scenario}/network.xml`);
+  const situation = { backend, facts: FRESH_HOST, records: [], sysctl: true };
+  return prepareNetworks([network], situation);
+}
+
+for (const backend of backends({ table: "bridgewall" })) {
+  const ending = ENDINGS[backend.name];
+  for (const scenario of scenarios()) {
+    Deno.test(`${backend.name} brings up ${scenario} with the reviewed rules`, () => {
+      const prepared = prepare(scenario, backend);
+      const snapshot = { backend, facts: FRESH_HOST, records: [] };
+      const commands = operationCommands(operationOf(snapshot, { leaving: [], ...prepared }));
+      assertGolden(scenario, `${backend.name}.up.${ending}`, commands.flatMap(commandLines));
+    });
+
+    Deno.test(`${backend.name} takes down ${scenario} with the reviewed rules`, () => {
+      const records = prepare(scenario, backend).entering.map(({ name, installation }): Record =>
+        parseRecord(formatRecord({ name, state: "active", ...installation }), "test")
+      );
+      const snapshot = { backend, facts: FRESH_HOST, records };
+      const leaving = records.map(({ name }) => name);
+      const transition = { leaving, entering: [], settings: [] };
+      const commands = operationCommands(operationOf(snapshot, transition));
+      assertGolden(scenario, `${backend.name}.down.${ending}`, commands.flatMap(commandLines));
+    });
+  }
+}
+
+for (const scenario of scenarios()) {
+  Deno.test(`the policy of ${scenario} reads as reviewed`, () => {
+    const [backend] = backends({ table: "bridgewall" });
+    if (backend === undefined) throw new Error("there is no backend");
+    const { policies } = prepare(scenario, backend);
+    assertGolden(scenario, "policy.txt", policies.flatMap(explainPolicy));
+  });
+}
+
+Deno.test("every scenario has a reviewed file for every backend, and no file is left over", () => {
+  const files = scenarios().flatMap((scenario) =>
+    [...Deno.readDirSync(`${SCENARIOS}/${scenario}`)].map(({ name }) => `${scenario}/${name}`)
+  );
+  const expected = scenarios().flatMap((scenario) => [
+    `${scenario}/network.xml`,
+    `${scenario}/policy.txt`,
+    ...backends({ table: "bridgewall" }).flatMap(({ name }) =>
+      ["up", "down"].map((direction) => `${scenario}/${name}.${direction}.${ENDINGS[name]}`)
+    ),
+  ]);
+  assertEquals(files.toSorted(), expected.toSorted());
+});

@@ -1,6 +1,6 @@
 /** Records as files: one for each active network, in a directory that only root may write. */
 import { join } from "@std/path";
-import type { RecordStore } from "../core/host.ts";
+import { HostError, type RecordStore } from "../core/host.ts";
 import { type Record, RecordError } from "../core/record/record.ts";
 import { formatRecord, parseRecord } from "../core/record/record_xml.ts";
 import { lockFile } from "./lock.ts";
@@ -18,20 +18,36 @@ const LONGEST_NAME = 200;
 export function recordDirectory(directory: string): RecordStore {
   return {
     directory,
-    readAll: () => Promise.resolve(readAll(directory)),
-    write: (record) => {
-      writeRecord(directory, record);
-      return Promise.resolve();
-    },
-    remove: (network) => {
-      removeRecord(directory, network);
-      return Promise.resolve();
-    },
-    lock: (seconds, onWait) => {
-      makeDirectory(directory);
-      return lockFile(join(directory, "lock"), seconds, onWait);
-    },
+    readAll: () => refuseProblems("read records in", directory, () => readAll(directory)),
+    write: (record) =>
+      refuseProblems("write a record in", directory, () => writeRecord(directory, record)),
+    remove: (network) =>
+      refuseProblems("remove a record in", directory, () => removeRecord(directory, network)),
+    lock: (seconds, onWait) =>
+      refuseProblems("lock", directory, () => {
+        makeDirectory(directory);
+        return lockFile(join(directory, "lock"), seconds, onWait);
+      }),
   };
+}
+
+/** What the file system refuses, in words that say what was tried and where. */
+async function refuseProblems<Result>(
+  attempt: string,
+  directory: string,
+  work: () => Result | Promise<Result>,
+): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof Error) || error instanceof HostError || error instanceof RecordError) {
+      throw error;
+    }
+    throw new RecordError(
+      `Cannot ${attempt} "${directory}": ${error.message}`,
+      error instanceof Deno.errors.PermissionDenied ? "Run it as root" : undefined,
+    );
+  }
 }
 
 function readAll(directory: string): readonly Record[] {

@@ -6,6 +6,7 @@ import { type FilteredPolicy, forwardedFamilies, type Policy } from "../policy/p
 import type { Record } from "../record/record.ts";
 import { quoteName } from "../quote_name.ts";
 import type { Context } from "./context.ts";
+import { WAITING } from "./locked.ts";
 import { recordedNetwork } from "./prepare.ts";
 
 /** One network on record and what became of it. */
@@ -21,10 +22,21 @@ export interface InspectedRecords {
   readonly drift: readonly Drift[];
 }
 
-/** Changes nothing. One question to each backend, however many networks there are. */
-export async function inspectRecords(
-  { host, backends, options }: Context,
-): Promise<InspectedRecords> {
+/**
+ * Changes nothing. One question to each backend, however many networks there are; asked while no other
+ * command is halfway through a change.
+ */
+export async function inspectRecords(context: Context): Promise<InspectedRecords> {
+  const { host, options, messages } = context;
+  const fresh = (await host.records.readAll()).length === 0;
+  using _lock = fresh ? undefined : await host.records.lock(
+    options.wait,
+    () => messages.note(WAITING),
+  );
+  return await inspectNow(context);
+}
+
+async function inspectNow({ host, backends, options }: Context): Promise<InspectedRecords> {
   const [records, facts] = await Promise.all([host.records.readAll(), host.facts()]);
   const networks = records.map((record) => ({
     record,

@@ -5,6 +5,9 @@ import { HostError } from "../host.ts";
 import type { Context } from "./context.ts";
 import { settle, type Snapshot } from "./transition.ts";
 
+/** Said once by a command that has to wait. */
+export const WAITING = "Waiting for another bridgewall command to finish";
+
 /**
  * Runs the work while no other command changes this host, on records that are all active.
  *
@@ -26,7 +29,7 @@ export async function locked<Result>(
   }
   using _lock = await host.records.lock(
     options.wait,
-    () => messages.note("Waiting for another bridgewall command to finish"),
+    () => messages.note(WAITING),
   );
   const [facts, records] = await Promise.all([host.facts(), host.records.readAll()]);
   try {

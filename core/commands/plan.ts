@@ -29,7 +29,7 @@ export async function plan(
   const [facts, records] = await Promise.all([knownFacts(context), readableRecords(context)]);
   const snapshot = { backend, facts, records };
   const prepared = prepareNetworks(networks, { ...snapshot, sysctl: options.sysctl });
-  const operation = operationOf(snapshot, { leaving: [], ...prepared });
+  const operation = operationOf(snapshot, prepared);
   const commands = operationCommands(operation);
   const explanation = prepared.policies.map(explainPolicy);
   prepared.warnings.forEach((warning) => messages.warn(warning));

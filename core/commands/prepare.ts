@@ -31,6 +31,8 @@ export interface Prepared {
   readonly policies: readonly Policy[];
   /** The networks that get a record: all but the bridged ones. */
   readonly entering: readonly Entering[];
+  /** Networks that had rules and, by their new definition, get none from any host firewall. */
+  readonly leaving: readonly string[];
   readonly settings: readonly Step[];
   readonly warnings: readonly string[];
 }
@@ -60,6 +62,8 @@ export function prepareNetworks(networks: readonly Network[], situation: Situati
   return {
     policies,
     entering,
+    leaving: policies.filter(({ kind, network }) => kind === "bridged" && known.has(network))
+      .map(({ network }) => network),
     settings: sysctl ? forwardingSteps(policies, facts) : [],
     warnings: [...warnings, ...(sysctl ? [] : forwardingWarnings(policies, facts))],
   };

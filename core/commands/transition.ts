@@ -2,7 +2,7 @@
 import { type Entering, type Operation, runOperation } from "../change/run_operation.ts";
 import type { Command } from "../command.ts";
 import type { FirewallBackend } from "../firewall_backend.ts";
-import type { HostFacts } from "../host.ts";
+import type { HostFacts, RecordStore } from "../host.ts";
 import { quoteName } from "../quote_name.ts";
 import { derivePolicy } from "../policy/derive_policy.ts";
 import type { Installation, Record } from "../record/record.ts";
@@ -61,21 +61,41 @@ function recompile(
  * anywhere, the records tell {@linkcode settle} what to do; failed, host and records are as before.
  *
  * @throws {StepFailedError} When the host refused.
+ * @throws {RecordError} When a record could not be written.
  */
 export async function runTransition(
   context: Context,
   snapshot: Snapshot,
   transition: Transition,
 ): Promise<void> {
-  const { host: { records: store }, messages } = context;
-  const before = new Map(snapshot.records.map((record) => [record.name, record]));
+  const { host, messages } = context;
   const operation = operationOf(snapshot, transition);
-  for (const name of transition.leaving) {
-    const record = before.get(name);
-    if (record !== undefined) await store.write({ ...record, state: "removing" });
+  const restore = (): Operation => restoreOperation(snapshot, operation);
+  let installed = false;
+  try {
+    await announce(host.records, snapshot, transition);
+    const warnings = await runOperation(host, operation, restore);
+    installed = true;
+    await confirm(host.records, transition);
+    warnings.forEach((warning) => messages.warn(warning));
+  } catch (error) {
+    if (installed) await runOperation(host, restore());
+    await restoreRecords(host.records, snapshot, transition);
+    throw error;
   }
-  for (const { name, installation } of transition.entering) {
-    const previous = before.get(name);
+}
+
+/** Before anything runs: what stands, what will stand, and how to take either back. */
+async function announce(
+  store: RecordStore,
+  { records }: Snapshot,
+  { leaving, entering }: Transition,
+): Promise<void> {
+  for (const record of records.filter(({ name }) => leaving.includes(name))) {
+    await store.write({ ...record, state: "removing" });
+  }
+  for (const { name, installation } of entering) {
+    const previous = records.find((record) => record.name === name);
     await store.write({
       name,
       state: "applying",
@@ -83,21 +103,13 @@ export async function runTransition(
       ...(previous === undefined ? {} : { previous: installationOf(previous) }),
     });
   }
-  try {
-    const warnings = await runOperation(
-      context.host,
-      operation,
-      () => restoreOperation(snapshot, operation),
-    );
-    warnings.forEach((warning) => messages.warn(warning));
-  } catch (error) {
-    await restoreRecords(context, transition, before);
-    throw error;
-  }
-  for (const { name, installation } of transition.entering) {
+}
+
+async function confirm(store: RecordStore, { leaving, entering }: Transition): Promise<void> {
+  for (const { name, installation } of entering) {
     await store.write({ name, state: "active", ...installation });
   }
-  for (const name of transition.leaving) await store.remove(name);
+  for (const name of leaving) await store.remove(name);
 }
 
 function restoreOperation(snapshot: Snapshot, failed: Operation): Operation {
@@ -114,12 +126,12 @@ function restoreOperation(snapshot: Snapshot, failed: Operation): Operation {
 }
 
 async function restoreRecords(
-  { host: { records: store } }: Context,
+  store: RecordStore,
+  { records }: Snapshot,
   { leaving, entering }: Transition,
-  before: ReadonlyMap<string, Record>,
 ): Promise<void> {
   for (const name of [...leaving, ...entering.map((one) => one.name)]) {
-    const record = before.get(name);
+    const record = records.find((one) => one.name === name);
     if (record === undefined) await store.remove(name);
     else await store.write(record);
   }

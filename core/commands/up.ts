@@ -24,7 +24,7 @@ export async function up(context: Context, names: NetworkArguments): Promise<Com
   const { messages, options } = context;
   const summaries = await locked(context, async (snapshot) => {
     const prepared = prepareNetworks(networks, { ...snapshot, sysctl: options.sysctl });
-    await runTransition(context, snapshot, { leaving: [], ...prepared });
+    await runTransition(context, snapshot, prepared);
     prepared.warnings.forEach((warning) => messages.warn(warning));
     return prepared.policies.map((policy) => summarize(policy, snapshot.backend.name));
   });

@@ -36,7 +36,7 @@ for (const backend of backends({ table: "bridgewall" })) {
     Deno.test(`${backend.name} brings up ${scenario} with the reviewed rules`, () => {
       const prepared = prepare(scenario, backend);
       const snapshot = { backend, facts: FRESH_HOST, records: [] };
-      const commands = operationCommands(operationOf(snapshot, { leaving: [], ...prepared }));
+      const commands = operationCommands(operationOf(snapshot, prepared));
       assertGolden(scenario, `${backend.name}.up.${ending}`, commands.flatMap(commandLines));
     });
 

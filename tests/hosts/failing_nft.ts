@@ -1,41 +1,34 @@
-/** Replaces a program for one command only, so that it fails where a real host could. */
-import { run } from "./run_program.ts";
+/** An nft that checks a script and then refuses to load it, as a kernel short of memory does. */
+import { mustRun } from "./run_program.ts";
 
-/** A stand-in for nft on one host. */
+/** A stand-in for nft that only the commands wrapped in it see. */
 export interface FailingNft extends AsyncDisposable {
-  /** Puts the stand-in in the place of nft for the command, which it alone sees. */
+  /** The argv that runs a command with the stand-in in nft's place. */
   wrap(argv: readonly string[]): readonly string[];
-  /** Makes the next `nft -f` fail; checking and listing go on. */
-  failOnce(): Promise<void>;
-  /** Whether the failure happened. */
-  failed(): Promise<boolean>;
 }
 
-/** The real nft, except that it refuses one load after being told to. */
+/** What it says when it refuses, in nft's words. */
+export const REFUSAL = "No space left on device";
+
+/** Makes the stand-in: the real nft, except that it refuses every load that is not a check. */
 export async function makeFailingNft(): Promise<FailingNft> {
   const directory = await Deno.makeTempDir({ prefix: "bridgewall-nft-" });
-  const { stdout } = await run(["sh", "-c", "command -v nft"]);
-  const real = await Deno.realPath(stdout.trim());
+  const found = await mustRun(["sh", "-c", "command -v nft"]);
+  const real = await Deno.realPath(found.trim());
   const copy = `${directory}/real`;
   const standIn = `${directory}/nft`;
-  const order = `${directory}/fail-once`;
   await Deno.copyFile(real, copy);
-  await Deno.writeTextFile(standIn, script(copy, order));
+  await Deno.writeTextFile(standIn, script(copy));
   await Deno.chmod(standIn, 0o755);
   // A mount of the command's own: the machine's nft stays what it is for everybody else.
   const mount = `mount --bind ${standIn} ${real} && exec "$@"`;
   return {
     wrap: (argv) => ["unshare", "--mount", "sh", "-c", mount, "sh", ...argv],
-    failOnce: () => Deno.writeTextFile(order, ""),
-    failed: async () => {
-      const { code } = await run(["test", "-e", order]);
-      return code !== 0;
-    },
     [Symbol.asyncDispose]: () => Deno.remove(directory, { recursive: true }),
   };
 }
 
-function script(real: string, order: string): string {
+function script(real: string): string {
   return `#!/bin/sh
 loads=no
 for argument; do
@@ -47,10 +40,9 @@ for argument; do
     -*f*) loads=yes ;;
   esac
 done
-if [ $loads = yes ] && [ -e '${order}' ]; then
-  rm '${order}'
+if [ $loads = yes ]; then
   cat > /dev/null
-  echo "Error: Could not process rule: No space left on device" >&2
+  echo "Error: Could not process rule: ${REFUSAL}" >&2
   exit 1
 fi
 exec '${real}' "$@"

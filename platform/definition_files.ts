@@ -7,7 +7,7 @@ import {
 } from "../core/commands/context.ts";
 import { isPath } from "../core/commands/read_definitions.ts";
 import { NetworkDefinitionError } from "../core/network/network_error.ts";
-import { quoteName } from "../core/quote_name.ts";
+import { quoted } from "../core/quoted.ts";
 
 /** Far more than any definition has; whatever is longer is not one. */
 const MAXIMUM_BYTES = 4 * 1024 * 1024;
@@ -31,20 +31,20 @@ async function readDefinition(directory: string, argument: string): Promise<Defi
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) throw missing(directory, argument, path);
     if (error instanceof Deno.errors.PermissionDenied) {
-      throw new UsageError(`Cannot read ${quoteName(path)}: permission denied`);
+      throw new UsageError(`Cannot read ${quoted(path)}: permission denied`);
     }
     throw error;
   }
 }
 
 function missing(directory: string, argument: string, path: string): UsageError {
-  if (isPath(argument)) return new UsageError(`Cannot read ${quoteName(path)}: no such file`);
+  if (isPath(argument)) return new UsageError(`Cannot read ${quoted(path)}: no such file`);
   const known = listDefinitions(directory).map((file) => file.slice(0, -".xml".length));
   return new UsageError(
-    `Cannot find a definition of network ${quoteName(argument)}: there is no ${quoteName(path)}`,
+    `Cannot find a definition of network ${quoted(argument)}: there is no ${quoted(path)}`,
     known.length === 0
-      ? `Put definitions into ${quoteName(directory)}, or name a file that ends in .xml`
-      : `Known are ${known.map(quoteName).join(", ")}`,
+      ? `Put definitions into ${quoted(directory)}, or name a file that ends in .xml`
+      : `Known are ${known.map(quoted).join(", ")}`,
   );
 }
 
@@ -62,7 +62,7 @@ async function readFile(path: string): Promise<DefinitionText> {
   const file = await Deno.open(path);
   if ((await file.stat()).isDirectory) {
     file.close();
-    throw new UsageError(`Cannot read ${quoteName(path)}: it is a directory`);
+    throw new UsageError(`Cannot read ${quoted(path)}: it is a directory`);
   }
   return { text: await readText(file.readable, path), file: path };
 }

@@ -163,7 +163,7 @@ Deno.test("each rule of the layout is checked", () => {
     module("backends/mod.ts", "backends/pf/mod.ts", "core/up.ts"),
     module("backends/pf/mod.ts", "backends/pf/script.ts", "core/up.ts"),
     module("platform/mod.ts", "platform/lock.ts", "core/host.ts"),
-    module("core/network/read_xml.ts", "npm:@rgrove/parse-xml", "core/network/quoted.ts"),
+    module("core/network/read_xml.ts", "npm:@rgrove/parse-xml", "core/quoted.ts"),
     module("core/address.ts", "npm:ipaddr.js"),
   ];
   assertEquals(findBreaches(right), []);

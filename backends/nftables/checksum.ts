@@ -10,7 +10,7 @@ import type { NetworkChange, Step } from "../../core/change/change.ts";
 import type { Command } from "../../core/command.ts";
 import type { Facts } from "../../core/firewall_backend.ts";
 import type { FilteredPolicy } from "../../core/policy/policy.ts";
-import { quoteName } from "../../core/quote_name.ts";
+import { quoted } from "../../core/quoted.ts";
 
 /** A preference of our own, so that nobody else's filter is replaced or removed. */
 const PREFERENCE = 49152;
@@ -28,13 +28,13 @@ export function checksumRepair(policy: FilteredPolicy, facts: Facts): Repair {
   if (!policy.services.dhcp) return { steps: [], removal: [], warnings: [] };
   if (!facts.host.interfaces.includes(bridge)) {
     return without(
-      `Bridge ${quoteName(bridge)} of network ${quoteName(network)} does not exist yet, so the ` +
+      `Bridge ${quoted(bridge)} of network ${quoted(network)} does not exist yet, so the ` +
         `repair of DHCP checksums waits for the next "up" or "reload"`,
     );
   }
   if (!BATCH_WORD.test(bridge)) {
     return without(
-      `tc cannot be given the interface name ${quoteName(bridge)}: ${LOSS}`,
+      `tc cannot be given the interface name ${quoted(bridge)}: ${LOSS}`,
     );
   }
   const device = `dev ${bridge}`;
@@ -47,7 +47,7 @@ export function checksumRepair(policy: FilteredPolicy, facts: Facts): Repair {
   ]);
   return {
     steps: [{
-      purpose: `repair DHCP checksums on ${quoteName(bridge)}`,
+      purpose: `repair DHCP checksums on ${quoted(bridge)}`,
       command: batch([
         `qdisc replace ${device} clsact`,
         `filter replace ${filter} handle 1 flower ip_proto udp dst_port 68 action csum ip and udp`,

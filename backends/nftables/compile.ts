@@ -3,7 +3,7 @@ import type { Change, NetworkChange, RemovalGroup, Step } from "../../core/chang
 import type { Command } from "../../core/command.ts";
 import type { Facts } from "../../core/firewall_backend.ts";
 import type { FilteredPolicy } from "../../core/policy/policy.ts";
-import { quoteName } from "../../core/quote_name.ts";
+import { quoted } from "../../core/quoted.ts";
 import { checksumRepair } from "./checksum.ts";
 import {
   type BaseChain,
@@ -38,7 +38,7 @@ function networkChange(table: string, policy: FilteredPolicy, facts: Facts): Net
   const ruleset = networkRuleset(policy);
   const repair = checksumRepair(policy, facts);
   const load: Step = {
-    purpose: `load the nftables rules of network ${quoteName(policy.network)}`,
+    purpose: `load the nftables rules of network ${quoted(policy.network)}`,
     command: runScript(installLines(table, ruleset)),
   };
   return {

@@ -2,7 +2,7 @@
 import type { Drift, Inspection, NetworkInspection } from "../../core/firewall_backend.ts";
 import { type Host, HostError } from "../../core/host.ts";
 import type { FilteredPolicy } from "../../core/policy/policy.ts";
-import { quoteName } from "../../core/quote_name.ts";
+import { quoted } from "../../core/quoted.ts";
 import { canonicalStatements, type Listing, readListing } from "./listing.ts";
 import {
   type BaseChain,
@@ -49,7 +49,7 @@ export function compareListing(
       ...[...expected.counters].flatMap(([name, network]) =>
         listing.counters.has(name)
           ? []
-          : [{ network, difference: `Counter ${quoteName(name)} is missing` }]
+          : [{ network, difference: `Counter ${quoted(name)} is missing` }]
       ),
       ...foreignObjects(listing, expected),
     ],
@@ -99,11 +99,11 @@ function chainDrift(listing: Listing, name: string, chain: ExpectedChain): reado
   const whose = chain.network === undefined ? {} : { network: chain.network };
   const attributes = listing.chains.get(name);
   if (attributes === undefined) {
-    return [{ ...whose, difference: `Chain ${quoteName(name)} is missing` }];
+    return [{ ...whose, difference: `Chain ${quoted(name)} is missing` }];
   }
   const drift: Drift[] = attributes === chain.attributes ? [] : [{
     ...whose,
-    difference: `Chain ${quoteName(name)} is "${attributes}" instead of "${chain.attributes}"`,
+    difference: `Chain ${quoted(name)} is "${attributes}" instead of "${chain.attributes}"`,
   }];
   const live = listing.rules.get(name) ?? [];
   const wanted = chain.rules.map(({ statements }) => canonicalStatements(statements));
@@ -118,7 +118,7 @@ function ruleDrift(
   wanted: readonly string[],
   written: readonly string[],
 ): readonly Drift[] {
-  const where = `chain ${quoteName(chain)}`;
+  const where = `chain ${quoted(chain)}`;
   const missing = wanted.flatMap((rule, index) =>
     live.includes(rule)
       ? []
@@ -141,9 +141,9 @@ function mapDrift(
   elements: ReadonlyMap<string, { verdict: string; network: string }>,
 ): readonly Drift[] {
   const live = listing.maps.get(name);
-  if (live === undefined) return [{ difference: `Map ${quoteName(name)} is missing` }];
+  if (live === undefined) return [{ difference: `Map ${quoted(name)} is missing` }];
   const type = `${MAPS[name]} : verdict`;
-  const where = `map ${quoteName(name)}`;
+  const where = `map ${quoted(name)}`;
   return [
     ...(live.type === type
       ? []
@@ -167,13 +167,13 @@ function mapDrift(
 
 function foreignObjects(listing: Listing, expected: Expected): readonly Drift[] {
   const notOurs = (kind: string, names: Iterable<string>, ours: { has(name: string): boolean }) =>
-    [...names].filter((name) => !ours.has(name)).map((name) => `${kind} ${quoteName(name)}`);
+    [...names].filter((name) => !ours.has(name)).map((name) => `${kind} ${quoted(name)}`);
   const maps: ReadonlyMap<string, unknown> = expected.maps;
   return [
     ...notOurs("Chain", listing.chains.keys(), expected.chains),
     ...notOurs("Map", listing.maps.keys(), maps),
     ...notOurs("Counter", listing.counters.keys(), expected.counters),
-    ...listing.others.map((other) => `Object ${quoteName(other)}`),
+    ...listing.others.map((other) => `Object ${quoted(other)}`),
   ].map((what) => ({ difference: `${what} is not ours` }));
 }
 

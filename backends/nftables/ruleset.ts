@@ -161,7 +161,7 @@ function filterGroup(policy: FilteredPolicy): ObjectGroup {
   const to = objectName("to", bridge);
   const key = interfaceString(bridge);
   const reject: Rule = {
-    statements: `counter name ${quoted(names.rejected)} reject`,
+    statements: `counter name ${objectString(names.rejected)} reject`,
     comment: say("everything else"),
   };
   return {
@@ -196,7 +196,7 @@ function filterGroup(policy: FilteredPolicy): ObjectGroup {
 function guestsToOutside(policy: FilteredPolicy, family: FamilyPolicy): readonly Rule[] {
   const { forwarding } = family;
   if (forwarding.direction === "none") return [];
-  const counter = `counter name ${quoted(counterNames(policy.bridge).out)}`;
+  const counter = `counter name ${objectString(counterNames(policy.bridge).out)}`;
   return [{
     statements: words(
       among(family, "saddr"),
@@ -217,7 +217,7 @@ function outsideToGuests(policy: FilteredPolicy, family: FamilyPolicy): readonly
       among(family, "daddr"),
       forwarding.device === undefined ? "" : `iifname ${interfaceString(forwarding.device)}`,
       replies ? "ct state established,related" : "",
-      `counter name ${quoted(counterNames(policy.bridge).in)}`,
+      `counter name ${objectString(counterNames(policy.bridge).in)}`,
       "accept",
     ),
     comment: commentString(policy.network, replies ? "replies to guests" : "outside to guests"),
@@ -253,8 +253,6 @@ function translationGroup(
 function translationRules(network: string, policy: FamilyPolicy): readonly Rule[] {
   const { family, subnets, forwarding } = policy;
   if (forwarding.direction === "none" || forwarding.translation === undefined) return [];
-  // Where the network is everything, nothing lies outside of it.
-  if (subnets.some(({ prefix }) => prefix === 0)) return [];
   const excluded = withoutContained([...subnets, ...neverTranslated(family)]);
   const match = words(
     among(policy, "saddr"),
@@ -291,14 +289,11 @@ function neverTranslated(family: Family): readonly Subnet[] {
 
 const PROTOCOLS: Readonly<Record<Family, string>> = { ipv4: "ip", ipv6: "ip6" };
 
-/** Matches the guests of a family; everything of that family where a route to them is 0/0. */
 function among({ family, subnets }: FamilyPolicy, side: "saddr" | "daddr"): string {
-  return subnets.some(({ prefix }) => prefix === 0)
-    ? `meta nfproto ${family}`
-    : `${PROTOCOLS[family]} ${side} ${subnetSet(subnets)}`;
+  return `${PROTOCOLS[family]} ${side} ${subnetSet(subnets)}`;
 }
 
-function quoted(name: string): string {
+function objectString(name: string): string {
   return `"${name}"`;
 }
 

@@ -13,7 +13,7 @@ import {
 } from "../../core/address.ts";
 import { UnsupportedNetworkError } from "../../core/firewall_backend.ts";
 import type { PortRange } from "../../core/network/network.ts";
-import { printable, quoteName } from "../../core/quote_name.ts";
+import { printable, quoted } from "../../core/quoted.ts";
 
 /** nft refuses comments above 128 bytes, the closing zero included. */
 const COMMENT_BYTES = 127;
@@ -36,7 +36,7 @@ export function interfaceString(name: string): string {
   const bytes = new TextEncoder().encode(escaped).length;
   if (name.includes('"') || name.endsWith("\\*") || bytes > INTERFACE_BYTES) {
     throw new UnsupportedNetworkError(
-      `The language of nftables cannot write the interface name ${quoteName(name)}`,
+      `The language of nftables cannot write the interface name ${quoted(name)}`,
       "Give the interface a name of letters, digits, `-`, `_` and `.`",
     );
   }
@@ -61,15 +61,12 @@ export function objectName(kind: string, interfaceName: string): string {
   }`;
 }
 
-/** ` comment "NETWORK: TEXT"`, the network's name cut where the whole would be too long. */
-export function comment(network: string, text: string): string {
-  return `comment ${commentString(network, text)}`;
-}
-
-/** The string of {@linkcode comment}, with its quotes. */
+/** `"NETWORK: TEXT"` for a comment, the network's name cut where the whole would be too long. */
 export function commentString(network: string, text: string): string {
   const room = COMMENT_BYTES - new TextEncoder().encode(`: ${text}`).length;
-  return `"${cutToBytes(printable(network), room)}: ${text}"`;
+  // A string of nft ends at the next quote, whatever stands before it.
+  const name = printable(network).replaceAll('"', "'");
+  return `"${cutToBytes(name, room)}: ${text}"`;
 }
 
 function cutToBytes(text: string, room: number): string {

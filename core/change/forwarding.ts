@@ -2,7 +2,7 @@
 import type { Family } from "../address.ts";
 import { HostError, type HostFacts } from "../host.ts";
 import { forwardedFamilies, type Policy } from "../policy/policy.ts";
-import { quoteName } from "../quote_name.ts";
+import { quoted } from "../quoted.ts";
 import type { Step } from "./change.ts";
 
 /** sysctl names on Linux. */
@@ -47,7 +47,7 @@ function refuseLostAdvertisements({ advertised }: HostFacts): void {
   const key = `net/ipv6/conf/${lost.device}/accept_ra`;
   throw new HostError(
     `Cannot switch on IPv6 forwarding: the host has its own IPv6 routes on ` +
-      `${quoteName(lost.device)} from router advertisements, and with accept_ra 1 the kernel ` +
+      `${quoted(lost.device)} from router advertisements, and with accept_ra 1 the kernel ` +
       `ignores them once it forwards`,
     `Run \`sysctl -w ${key}=2\` first, or use \`--no-sysctl\` to leave forwarding as it is`,
   );

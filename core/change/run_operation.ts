@@ -1,5 +1,6 @@
 /** Runs one operation on the host: rules out, rules in, as few programs as possible. */
 import type { Command, CommandRunner, Program } from "../command.ts";
+import { HostError } from "../host.ts";
 import type { Installation } from "../record/record.ts";
 import { type RemovalGroup, removalOf, type Step } from "./change.ts";
 import { outcome, StepFailedError } from "./step_error.ts";
@@ -53,6 +54,7 @@ interface Task {
  * @param restore Operation that brings back what stood before, for the case that only a part of
  * this one could be done.
  * @throws {StepFailedError} When a command that the networks need failed.
+ * @throws {NotRestoredError} When what stood before could not be restored either.
  */
 export async function runOperation(
   runner: CommandRunner,
@@ -67,10 +69,36 @@ export async function runOperation(
     if (!(error instanceof StepFailedError)) throw error;
     const rebuilt = await tryRebuild(runner, operation, error);
     if (rebuilt !== undefined) return rebuilt;
-    if (progress.done > 0 && restore !== undefined) {
-      await runTasks(runner, planTasks(restore()), { done: 0 });
-    }
+    if (progress.done > 0 && restore !== undefined) await takeBack(runner, restore(), error);
     throw error;
+  }
+}
+
+/** The operation failed, and so did the attempt to restore what stood before. Exit code 1. */
+export class NotRestoredError extends HostError {
+  constructor(cause: Error, second: Error) {
+    super(
+      `${cause.message}\nWhat stood before could not be restored either: ${second.message}`,
+      "Mend what the messages speak of: the next bridgewall command tries again before it works",
+    );
+  }
+}
+
+/**
+ * Restores what stood before a failure.
+ *
+ * @throws {NotRestoredError} When that fails too.
+ */
+export async function takeBack(
+  runner: CommandRunner,
+  restore: Operation,
+  cause: Error,
+): Promise<void> {
+  try {
+    await runTasks(runner, planTasks(restore), { done: 0 });
+  } catch (second) {
+    if (second instanceof StepFailedError) throw new NotRestoredError(cause, second);
+    throw second;
   }
 }
 

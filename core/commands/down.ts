@@ -1,7 +1,7 @@
 /** `bridgewall down`: takes the firewall of networks back, from their records alone. */
 import { StepFailedError } from "../change/step_error.ts";
 import { HostError } from "../host.ts";
-import { quoteName } from "../quote_name.ts";
+import { quoted } from "../quoted.ts";
 import type { CommandOutput, Context } from "./context.ts";
 import { locked } from "./locked.ts";
 import { namedRecords, type NetworkArguments } from "./read_definitions.ts";
@@ -20,8 +20,8 @@ export async function down(context: Context, names: NetworkArguments): Promise<C
     if (leaving.length > 0) await removeNetworks(context, snapshot, leaving);
     return { removed: leaving, inactive: missing };
   });
-  result.removed.forEach((name) => messages.note(`Network ${quoteName(name)} is down`));
-  result.inactive.forEach((name) => messages.note(`Network ${quoteName(name)} was not active`));
+  result.removed.forEach((name) => messages.note(`Network ${quoted(name)} is down`));
+  result.inactive.forEach((name) => messages.note(`Network ${quoted(name)} was not active`));
   return { text: [], json: result, exitCode: 0 };
 }
 
@@ -45,7 +45,7 @@ async function removeNetworks(
       records = records.filter((record) => record.name !== name);
     } catch (error) {
       if (!(error instanceof StepFailedError)) throw error;
-      failures.push(`${quoteName(name)}: ${error.message}`);
+      failures.push(`${quoted(name)}: ${error.message}`);
     }
   }
   if (failures.length > 0) {

@@ -4,7 +4,7 @@ import type { Drift, NetworkInspection } from "../firewall_backend.ts";
 import { derivePolicy } from "../policy/derive_policy.ts";
 import { type FilteredPolicy, forwardedFamilies, type Policy } from "../policy/policy.ts";
 import type { Record } from "../record/record.ts";
-import { quoteName } from "../quote_name.ts";
+import { quoted } from "../quoted.ts";
 import type { Context } from "./context.ts";
 import { WAITING } from "./locked.ts";
 import { recordedNetwork } from "./prepare.ts";
@@ -79,5 +79,5 @@ function interruption({ name, state }: Record): readonly Drift[] {
 
 /** One line for people. */
 export function driftSentence({ network, difference }: Drift): string {
-  return network === undefined ? difference : `Network ${quoteName(network)}: ${difference}`;
+  return network === undefined ? difference : `Network ${quoted(network)}: ${difference}`;
 }

@@ -1,4 +1,5 @@
 /** Definitions → everything that is needed to bring the networks up. Pure. */
+import { formatAddress } from "../address.ts";
 import type { Step } from "../change/change.ts";
 import { FORWARDING_KEYS, forwardingSteps, missingForwarding } from "../change/forwarding.ts";
 import type { Entering } from "../change/run_operation.ts";
@@ -11,9 +12,10 @@ import {
   checkRouteCollisions,
   subnetsOf,
 } from "../policy/check_collisions.ts";
-import { derivePolicy, type PlacedNetwork } from "../policy/derive_policy.ts";
+import { derivePolicy, isEverything, type PlacedNetwork } from "../policy/derive_policy.ts";
 import { placeNetworks } from "../policy/place_networks.ts";
 import type { FilteredPolicy, Policy } from "../policy/policy.ts";
+import { quoted } from "../quoted.ts";
 import { type Installation, type Record, RecordError } from "../record/record.ts";
 
 /** What is known before anything is decided. */
@@ -65,8 +67,19 @@ export function prepareNetworks(networks: readonly Network[], situation: Situati
     leaving: policies.filter(({ kind, network }) => kind === "bridged" && known.has(network))
       .map(({ network }) => network),
     settings: sysctl ? forwardingSteps(policies, facts) : [],
-    warnings: [...warnings, ...(sysctl ? [] : forwardingWarnings(policies, facts))],
+    warnings: [
+      ...warnings,
+      ...placed.flatMap(routeWarnings),
+      ...(sysctl ? [] : forwardingWarnings(policies, facts)),
+    ],
   };
+}
+
+function routeWarnings({ network }: PlacedNetwork): readonly string[] {
+  return network.routes.filter(({ destination }) => isEverything(destination)).map((route) =>
+    `The route of network ${quoted(network.name)} to everything through ` +
+    `${formatAddress(route.gateway)} changes no rule: only its subnets are its guests`
+  );
 }
 
 function forwardingWarnings(policies: readonly Policy[], facts: HostFacts): readonly string[] {

@@ -3,7 +3,7 @@ import type { Network } from "../network/network.ts";
 import { parseNetwork } from "../network/parse_network.ts";
 import { validateTogether } from "../network/validate_network.ts";
 import type { Record } from "../record/record.ts";
-import { quoteName } from "../quote_name.ts";
+import { quoted } from "../quoted.ts";
 import { HostError } from "../host.ts";
 import { type Context, type DefinitionText, UsageError } from "./context.ts";
 
@@ -64,7 +64,7 @@ export function refuseMissing(missing: readonly string[]): void {
   const [first] = missing;
   if (first === undefined) return;
   throw new HostError(
-    `Network ${quoteName(first)} is not active`,
+    `Network ${quoted(first)} is not active`,
     "See `bridgewall status` for those that are, or bring it up with `bridgewall up`",
   );
 }

@@ -1,7 +1,7 @@
 /** `bridgewall reload`: removes and installs active networks again, in one step. */
 import { derivePolicy } from "../policy/derive_policy.ts";
 import { forwardingSteps } from "../change/forwarding.ts";
-import { quoteName } from "../quote_name.ts";
+import { quoted } from "../quoted.ts";
 import type { CommandOutput, Context } from "./context.ts";
 import { locked } from "./locked.ts";
 import { compileNetworks, recordedNetwork } from "./prepare.ts";
@@ -30,7 +30,7 @@ export async function reload(context: Context, names: NetworkArguments): Promise
     warnings.forEach((warning) => messages.warn(warning));
     return entering.map(({ name }) => name);
   });
-  reloaded.forEach((name) => messages.note(`Network ${quoteName(name)} is up again`));
+  reloaded.forEach((name) => messages.note(`Network ${quoted(name)} is up again`));
   if (reloaded.length === 0) messages.note("No network is active");
   return { text: [], json: { reloaded }, exitCode: 0 };
 }

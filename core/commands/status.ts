@@ -2,7 +2,7 @@
 import { formatSubnet } from "../address.ts";
 import type { Traffic } from "../firewall_backend.ts";
 import type { Policy } from "../policy/policy.ts";
-import { printable } from "../quote_name.ts";
+import { printable } from "../quoted.ts";
 import type { CommandOutput, Context } from "./context.ts";
 import { driftSentence, type InspectedRecord, inspectRecords } from "./inspect_records.ts";
 import { namedRecords, type NetworkArguments, refuseMissing } from "./read_definitions.ts";

@@ -1,9 +1,15 @@
 /** Moves the host from one set of active networks to another, and keeps the records true. */
-import { type Entering, type Operation, runOperation } from "../change/run_operation.ts";
+import {
+  type Entering,
+  NotRestoredError,
+  type Operation,
+  runOperation,
+  takeBack,
+} from "../change/run_operation.ts";
 import type { Command } from "../command.ts";
 import type { FirewallBackend } from "../firewall_backend.ts";
 import type { HostFacts, RecordStore } from "../host.ts";
-import { quoteName } from "../quote_name.ts";
+import { quoted } from "../quoted.ts";
 import { derivePolicy } from "../policy/derive_policy.ts";
 import type { Installation, Record } from "../record/record.ts";
 import type { Context } from "./context.ts";
@@ -61,6 +67,7 @@ function recompile(
  * anywhere, the records tell {@linkcode settle} what to do; failed, host and records are as before.
  *
  * @throws {StepFailedError} When the host refused.
+ * @throws {NotRestoredError} When it could not be made as before: the records then still tell so.
  * @throws {RecordError} When a record could not be written.
  */
 export async function runTransition(
@@ -79,7 +86,8 @@ export async function runTransition(
     await confirm(host.records, transition);
     warnings.forEach((warning) => messages.warn(warning));
   } catch (error) {
-    if (installed) await runOperation(host, restore());
+    if (error instanceof NotRestoredError || !(error instanceof Error)) throw error;
+    if (installed) await takeBack(host, restore(), error);
     await restoreRecords(host.records, snapshot, transition);
     throw error;
   }
@@ -176,8 +184,8 @@ export async function settle(context: Context, snapshot: Snapshot): Promise<Snap
     if (!back) await context.host.records.remove(name);
     context.messages.note(
       state === "removing"
-        ? `Finished taking down network ${quoteName(name)}: an earlier command was interrupted`
-        : `Took back an interrupted change of network ${quoteName(name)}`,
+        ? `Finished taking down network ${quoted(name)}: an earlier command was interrupted`
+        : `Took back an interrupted change of network ${quoted(name)}`,
     );
   }
   const settled = [...staying, ...restored].toSorted((one, other) =>

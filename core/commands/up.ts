@@ -1,6 +1,6 @@
 /** `bridgewall up`: installs the firewall of networks, all of them in one step. */
 import type { Policy } from "../policy/policy.ts";
-import { quoteName } from "../quote_name.ts";
+import { quoted } from "../quoted.ts";
 import type { CommandOutput, Context } from "./context.ts";
 import { locked } from "./locked.ts";
 import { prepareNetworks } from "./prepare.ts";
@@ -45,11 +45,11 @@ function summarize(policy: Policy, backend: string): NetworkSummary {
 }
 
 function sentence({ name, mode, bridge, backend, state }: NetworkSummary): string {
-  const network = `Network ${quoteName(name)}`;
+  const network = `Network ${quoted(name)}`;
   if (state === "not filtered") {
     return `${network} is in mode ${mode}: no host firewall applies to it`;
   }
-  const where = `mode ${mode}, bridge ${quoteName(bridge ?? "")}`;
+  const where = `mode ${mode}, bridge ${quoted(bridge ?? "")}`;
   return backend === null
     ? `${network} is up without rules: ${where}`
     : `${network} is up: ${where}, ${backend}`;

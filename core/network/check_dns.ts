@@ -15,7 +15,7 @@ import {
   yesOrNo,
 } from "./element_reader.ts";
 import type { Part } from "./element_reader.ts";
-import { quoted } from "./quoted.ts";
+import { quoted } from "../quoted.ts";
 
 /**
  * Checks `<dns>`, by the rules of libvirt 11.3 with its later fix against line breaks, which would

@@ -2,7 +2,7 @@
 import { attributeOf, partsNamed, refuse, requiredAttribute, yesOrNo } from "./element_reader.ts";
 import type { Part } from "./element_reader.ts";
 import type { ForwardMode } from "./network.ts";
-import { quoted } from "./quoted.ts";
+import { quoted } from "../quoted.ts";
 
 /** What decides which settings a network can carry. */
 export interface Carrier {

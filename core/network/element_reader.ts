@@ -4,7 +4,7 @@ import type { XmlElement } from "@std/xml";
 import { parseAddress } from "../address.ts";
 import type { IpAddress } from "../address.ts";
 import { NetworkDefinitionError } from "./network_error.ts";
-import { quoted } from "./quoted.ts";
+import { quoted } from "../quoted.ts";
 
 /** An element and the file it stands in. */
 export interface Part {

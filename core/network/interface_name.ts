@@ -1,6 +1,6 @@
 /** Names of network interfaces, as the Linux kernel takes them. */
 import { isBridgeTemplate } from "./network.ts";
-import { quoted } from "./quoted.ts";
+import { quoted } from "../quoted.ts";
 
 /** IFNAMSIZ is 16, one of it for the final zero byte. */
 const LONGEST = 15;

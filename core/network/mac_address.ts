@@ -1,5 +1,5 @@
 /** Hardware addresses of Ethernet. */
-import { quoted } from "./quoted.ts";
+import { quoted } from "../quoted.ts";
 
 /**
  * Why the text is not the address of one device, `undefined` when it is. Said as the rest of a

@@ -14,7 +14,7 @@ import {
 } from "./element_reader.ts";
 import type { Part } from "./element_reader.ts";
 import { problemOfMac } from "./mac_address.ts";
-import { quoted } from "./quoted.ts";
+import { quoted } from "../quoted.ts";
 
 /** The most addresses of a range but one, in both families (libvirt 11.3). */
 const WIDEST_RANGE = 65535n;

@@ -4,7 +4,7 @@ import type { Part } from "./element_reader.ts";
 import { problemOfInterfaceName } from "./interface_name.ts";
 import type { Forward, ForwardMode } from "./network.ts";
 import { parseNat } from "./parse_nat.ts";
-import { quoted } from "./quoted.ts";
+import { quoted } from "../quoted.ts";
 
 const MODES = [
   "nat",

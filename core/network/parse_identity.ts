@@ -1,7 +1,7 @@
 /** `<name>`, `<uuid>` and `<title>`. */
 import { onlyPart, partsNamed, refuse, textOf } from "./element_reader.ts";
 import type { Part } from "./element_reader.ts";
-import { quoted } from "./quoted.ts";
+import { quoted } from "../quoted.ts";
 
 /**
  * The name, exactly as it is written: libvirt trims nothing either.

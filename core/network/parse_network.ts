@@ -13,7 +13,7 @@ import { parseForward } from "./parse_forward.ts";
 import { parseName, parseUuid, refuseLongTitle } from "./parse_identity.ts";
 import { parseAddresses } from "./parse_ip.ts";
 import { parseRoutes } from "./parse_route.ts";
-import { quoted } from "./quoted.ts";
+import { quoted } from "../quoted.ts";
 
 /**
  * Reads a definition.

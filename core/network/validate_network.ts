@@ -4,7 +4,7 @@ import type { Subnet } from "../address.ts";
 import { isBridgeTemplate } from "./network.ts";
 import type { ForwardMode, Network } from "./network.ts";
 import { NetworkDefinitionError } from "./network_error.ts";
-import { quoted } from "./quoted.ts";
+import { quoted } from "../quoted.ts";
 
 /** A network and the file it was read from. */
 export interface DefinedNetwork {

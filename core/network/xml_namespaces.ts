@@ -1,5 +1,5 @@
 /** Namespaces in XML 1.0 (3rd edition): which prefix means what, and what is not allowed. */
-import { quoted } from "./quoted.ts";
+import { quoted } from "../quoted.ts";
 import type { XmlName } from "./xml_tree.ts";
 
 /** Prefixes in scope and what they are bound to. */

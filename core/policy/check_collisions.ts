@@ -2,7 +2,7 @@
 import { formatSubnet, overlaps, parseSubnet, type Subnet } from "../address.ts";
 import { HostError, type HostRoute } from "../host.ts";
 import type { Network } from "../network/network.ts";
-import { quoteName } from "../quote_name.ts";
+import { quoted } from "../quoted.ts";
 import type { PlacedNetwork } from "./derive_policy.ts";
 import { ownsBridge } from "./place_networks.ts";
 
@@ -38,11 +38,11 @@ export function checkNetworkCollisions(
 }
 
 function checkPair(one: PlacedNetwork, other: PlacedNetwork): void {
-  const name = quoteName(one.network.name);
-  const otherName = quoteName(other.network.name);
+  const name = quoted(one.network.name);
+  const otherName = quoted(other.network.name);
   if (one.bridge === other.bridge) {
     throw new HostError(
-      `Cannot bring up network ${name}: bridge ${quoteName(one.bridge)} belongs to the active ` +
+      `Cannot bring up network ${name}: bridge ${quoted(one.bridge)} belongs to the active ` +
         `network ${otherName}`,
       "Give one of the two another bridge, or take the other down first",
     );
@@ -54,8 +54,10 @@ function checkPair(one: PlacedNetwork, other: PlacedNetwork): void {
       "Remove the <uuid> of one of the two, or take the other down first",
     );
   }
-  for (const subnet of subnetsOf(one.network)) {
-    const hit = subnetsOf(other.network).find((used) => overlaps(subnet, used));
+  const own = (network: Network): readonly Subnet[] =>
+    subnetsOf(network).filter(({ prefix }) => prefix > 0);
+  for (const subnet of own(one.network)) {
+    const hit = own(other.network).find((used) => overlaps(subnet, used));
     if (hit === undefined) continue;
     throw new HostError(
       `Cannot bring up network ${name}: its subnet ${formatSubnet(subnet)} overlaps ` +
@@ -82,9 +84,9 @@ export function checkRouteCollisions(
       device !== bridge && collides(subnet, destination)
     );
     if (hit === undefined) continue;
-    const where = hit.device === undefined ? "" : ` on interface ${quoteName(hit.device)}`;
+    const where = hit.device === undefined ? "" : ` on interface ${quoted(hit.device)}`;
     throw new HostError(
-      `Cannot bring up network ${quoteName(network.name)}: its subnet ${formatSubnet(subnet)} ` +
+      `Cannot bring up network ${quoted(network.name)}: its subnet ${formatSubnet(subnet)} ` +
         `overlaps the host's route to ${formatSubnet(hit.destination)}${where}`,
       "Choose other addresses for the network, or remove the route",
     );

@@ -1,5 +1,5 @@
 /** Network → Policy. */
-import { type Family, withoutContained } from "../address.ts";
+import { type Family, type Subnet, withoutContained } from "../address.ts";
 import type { Forward, Network } from "../network/network.ts";
 import type { FamilyPolicy, FilteredPolicy, Forwarding, Policy } from "./policy.ts";
 
@@ -78,13 +78,21 @@ function familiesOf(network: Network): readonly Family[] {
 function familyPolicy(network: Network, forward: FilteredForward, family: Family): FamilyPolicy {
   const addresses = network.addresses.filter(({ address }) => address.family === family);
   const routed = network.routes.map(({ destination }) => destination)
-    .filter((destination) => destination.family === family);
+    .filter((destination) => destination.family === family && !isEverything(destination));
   return {
     family,
     subnets: withoutContained([...addresses.map(({ subnet }) => subnet), ...routed]),
     hostAddresses: addresses.map(({ address }) => address),
     forwarding: forwardingOf(forward, family),
   };
+}
+
+/**
+ * A default route through a guest. With all addresses among those of its guests, a network would have
+ * no foreign source to reject and no destination to translate for.
+ */
+export function isEverything({ prefix }: Subnet): boolean {
+  return prefix === 0;
 }
 
 function forwardingOf(forward: FilteredForward, family: Family): Forwarding {

@@ -1,7 +1,7 @@
 /** Policy → sentences, for `plan --explain` and for reviewers of a scenario. */
 import { type Family, formatAddress, formatSubnet } from "../address.ts";
 import type { FamilyPolicy, FilteredPolicy, Policy, Translation } from "./policy.ts";
-import { quoteName } from "../quote_name.ts";
+import { quoted } from "../quoted.ts";
 
 const FAMILY_NAMES: Readonly<Record<Family, string>> = { ipv4: "IPv4", ipv6: "IPv6" };
 
@@ -12,7 +12,7 @@ export function explainPolicy(policy: Policy): readonly string[] {
       return explainFiltered(policy);
     case "open":
       return [
-        `Network ${quoteName(policy.network)} is open, on bridge ${quoteName(policy.bridge)}.`,
+        `Network ${quoted(policy.network)} is open, on bridge ${quoted(policy.bridge)}.`,
         "No rule is added and no address is translated: what its guests reach is up to the other" +
         " rules of this host.",
         ...(policy.forwarding.length === 0
@@ -21,7 +21,7 @@ export function explainPolicy(policy: Policy): readonly string[] {
       ];
     case "bridged":
       return [
-        `Network ${quoteName(policy.network)} is in mode ${policy.mode}: its guests use a network` +
+        `Network ${quoted(policy.network)} is in mode ${policy.mode}: its guests use a network` +
         " that this host does not route, so no host firewall applies.",
       ];
   }
@@ -30,7 +30,7 @@ export function explainPolicy(policy: Policy): readonly string[] {
 function explainFiltered(policy: FilteredPolicy): readonly string[] {
   const mode = policy.mode === "isolated" ? "isolated" : `in mode ${policy.mode}`;
   return [
-    `Network ${quoteName(policy.network)} is ${mode}, on bridge ${quoteName(policy.bridge)}.`,
+    `Network ${quoted(policy.network)} is ${mode}, on bridge ${quoted(policy.bridge)}.`,
     "Guests on the bridge reach one another.",
     ...policy.families.flatMap((family) => explainFamily(policy, family)),
     ...missingFamilies(policy).map((family) =>
@@ -54,7 +54,7 @@ function explainFamily(policy: FilteredPolicy, part: FamilyPolicy): readonly str
   if (forwarding.direction === "none") {
     return [`${name} guests in ${guests} reach nothing beyond the bridge but the host itself.`];
   }
-  const way = forwarding.device === undefined ? "" : ` through ${quoteName(forwarding.device)}`;
+  const way = forwarding.device === undefined ? "" : ` through ${quoted(forwarding.device)}`;
   const outward =
     `${name} guests in ${guests} reach the outside${way}; any other source address is` +
     " rejected.";

@@ -3,7 +3,7 @@ import { isElement, type XmlElement } from "@std/xml";
 import { problemOfInterfaceName } from "../network/interface_name.ts";
 import type { Network } from "../network/network.ts";
 import { HostError } from "../host.ts";
-import { quoteName } from "../quote_name.ts";
+import { quoted } from "../quoted.ts";
 import type { PlacedNetwork } from "./derive_policy.ts";
 
 /** libvirt stops there as well. */
@@ -50,7 +50,7 @@ function bridgeOf(network: Network, current: string | undefined, taken: Set<stri
     if (!taken.has(name) && problemOfInterfaceName(name) === undefined) return name;
   }
   throw new HostError(
-    `Cannot find a free bridge name for network ${quoteName(network.name)}: ` +
+    `Cannot find a free bridge name for network ${quoted(network.name)}: ` +
       `${before}0${after} to ${before}${LAST_NUMBER}${after} are taken`,
     `Name the bridge in the definition: \`<bridge name="…"/>\``,
   );

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { backends } from "../../backends/mod.ts";
 import { operationCommands } from "../../core/change/run_operation.ts";
-import { prepareNetworks } from "../../core/commands/prepare.ts";
+import { type Prepared, prepareNetworks } from "../../core/commands/prepare.ts";
 import { commandLines } from "../../core/commands/plan.ts";
 import { operationOf } from "../../core/commands/transition.ts";
 import type { FirewallBackend } from "../../core/firewall_backend.ts";
@@ -24,7 +24,7 @@ const FRESH_HOST: HostFacts = {
 /** File name endings: the native ones, so that editors and reviewers know what they see. */
 const ENDINGS = { nftables: "nft" } as const;
 
-function prepare(scenario: string, backend: FirewallBackend) {
+function prepare(scenario: string, backend: FirewallBackend): Prepared {
   const network = parseNetwork(definitionOf(scenario), `${scenario}/network.xml`);
   const situation = { backend, facts: FRESH_HOST, records: [], sysctl: true };
   return prepareNetworks([network], situation);

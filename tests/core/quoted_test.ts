@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { quoted } from "../../../core/network/quoted.ts";
+import { quoted } from "../../core/quoted.ts";
 
 /** Any character of Unicode, halves of pairs as well. */
 const ANY_CHARACTER = fc.nat({ max: 0x10ffff }).map((code) => String.fromCodePoint(code));

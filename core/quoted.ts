@@ -1,0 +1,28 @@
+/** Text of others inside a message of ours. */
+
+/** What could end the quotes, and what a terminal or a reader could take for something else. */
+const UNSAFE = /["\\\p{C}\p{Zl}\p{Zp}]/gu;
+
+const LONGEST = 80;
+
+/** {@linkcode printable} in quotes, cut after 80 characters. */
+export function quoted(text: string): string {
+  const characters = [...text.slice(0, 2 * LONGEST)];
+  const cut = characters.length > LONGEST || text.length > 2 * LONGEST;
+  return `"${printable(characters.slice(0, LONGEST).join(""))}${cut ? "…" : ""}"`;
+}
+
+/**
+ * The text with quotes and backslashes escaped, and as `\u{hex}` whatever is no visible character:
+ * control characters, line breaks, characters that turn the direction of the text, lone surrogates
+ * (Unicode classes C, Zl and Zp).
+ */
+export function printable(text: string): string {
+  return text.replace(
+    UNSAFE,
+    (character) =>
+      character === '"' || character === "\\"
+        ? `\\${character}`
+        : `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
+  );
+}

@@ -59,7 +59,7 @@ function explainFamily(policy: FilteredPolicy, part: FamilyPolicy): readonly str
     `${name} guests in ${guests} reach the outside${way}; any other source address is` +
     " rejected.";
   const inward = forwarding.direction === "replies"
-    ? `From outside only replies reach them${way}.`
+    ? `Only replies from outside reach them${way}.`
     : `The outside reaches them${way}, unasked as well.`;
   const warning = policy.mode === "nat" && forwarding.direction === "both"
     ? ["IPv6 is routed, not translated: `<nat ipv6='yes'/>` would translate it."]

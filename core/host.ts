@@ -53,6 +53,15 @@ export interface HostFacts {
   readonly clsact: readonly string[];
 }
 
+/** Which facts are needed: asking costs a program each. What is not asked for is empty. */
+export interface FactsWanted {
+  readonly interfaces: boolean;
+  readonly clsact: boolean;
+  readonly forwarding: boolean;
+  /** The families whose routes are needed; IPv6 includes what routers advertised. */
+  readonly routes: readonly Family[];
+}
+
 /** A machine. */
 export interface Host extends CommandRunner {
   /** `other`: no firewall can be changed there, but a plan can be made. */
@@ -63,7 +72,7 @@ export interface Host extends CommandRunner {
   readonly privileged: boolean;
   readonly records: RecordStore;
   /** @throws {HostError} When the machine does not answer. */
-  facts(): Promise<HostFacts>;
+  facts(wanted: FactsWanted): Promise<HostFacts>;
 }
 
 /** The machine, or the way it is asked, is not as it must be. Exit code 1. */

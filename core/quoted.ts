@@ -3,6 +3,9 @@
 /** What could end the quotes, and what a terminal or a reader could take for something else. */
 const UNSAFE = /["\\\p{C}\p{Zl}\p{Zp}]/gu;
 
+/** Nearly all names. Asked first, because the classes of Unicode take milliseconds to load. */
+const ORDINARY = /^[ !#-[\]-~]*$/;
+
 const LONGEST = 80;
 
 /** {@linkcode printable} in quotes, cut after 80 characters. */
@@ -18,6 +21,7 @@ export function quoted(text: string): string {
  * (Unicode classes C, Zl and Zp).
  */
 export function printable(text: string): string {
+  if (ORDINARY.test(text)) return text;
   return text.replace(
     UNSAFE,
     (character) =>

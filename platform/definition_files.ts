@@ -15,19 +15,17 @@ const MAXIMUM_BYTES = 4 * 1024 * 1024;
 /** @param directory Where `NAME.xml` stands for the name `NAME`. */
 export function definitionFiles(directory: string): DefinitionSource {
   return {
-    read: (argument) => readDefinition(directory, argument),
-    readAll: async () => {
-      const files = listDefinitions(directory);
-      return await Promise.all(files.map((file) => readFile(join(directory, file))));
-    },
+    read: async (argument) => await readDefinition(directory, argument),
+    readAll: async () =>
+      await listDefinitions(directory).map((file) => readFile(join(directory, file))),
   };
 }
 
-async function readDefinition(directory: string, argument: string): Promise<DefinitionText> {
-  if (argument === "-") return { text: await readText(Deno.stdin.readable, "-"), file: "-" };
+function readDefinition(directory: string, argument: string): DefinitionText {
+  if (argument === "-") return { text: readText(Deno.stdin, "-"), file: "-" };
   const path = isPath(argument) ? argument : join(directory, `${argument}.xml`);
   try {
-    return await readFile(path);
+    return readFile(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) throw missing(directory, argument, path);
     if (error instanceof Deno.errors.PermissionDenied) {
@@ -58,39 +56,37 @@ function listDefinitions(directory: string): readonly string[] {
   }
 }
 
-async function readFile(path: string): Promise<DefinitionText> {
-  const file = await Deno.open(path);
-  if ((await file.stat()).isDirectory) {
-    file.close();
+function readFile(path: string): DefinitionText {
+  using file = Deno.openSync(path);
+  if (file.statSync().isDirectory) {
     throw new UsageError(`Cannot read ${quoted(path)}: it is a directory`);
   }
-  return { text: await readText(file.readable, path), file: path };
+  return { text: readText(file, path), file: path };
 }
 
-async function readText(stream: ReadableStream<Uint8Array>, file: string): Promise<string> {
+/** Synchronous, because the streams of the platform take longer to load than a definition to read. */
+function readText(source: { readSync(buffer: Uint8Array): number | null }, file: string): string {
   const decoder = new TextDecoder("utf-8", { fatal: true });
-  let size = 0;
+  const buffer = new Uint8Array(65_536);
   let text = "";
-  const start = { line: 1, column: 1 };
-  for await (const chunk of stream) {
-    size += chunk.length;
+  let size = 0;
+  for (let length = source.readSync(buffer); length !== null; length = source.readSync(buffer)) {
+    size += length;
     if (size > MAXIMUM_BYTES) {
-      throw new NetworkDefinitionError("This is too long to be a definition", file, start);
+      throw new NetworkDefinitionError("This is too long to be a definition", file, START);
     }
-    text += decode(decoder, chunk, file);
+    text += decode(decoder, buffer.subarray(0, length), file);
   }
   return text + decode(decoder, undefined, file);
 }
+
+const START = { line: 1, column: 1 };
 
 function decode(decoder: TextDecoder, chunk: Uint8Array | undefined, file: string): string {
   try {
     return chunk === undefined ? decoder.decode() : decoder.decode(chunk, { stream: true });
   } catch {
-    throw new NetworkDefinitionError(
-      "This is not UTF-8 text",
-      file,
-      { line: 1, column: 1 },
-      "Save the definition as UTF-8",
-    );
+    const hint = "Save the definition as UTF-8";
+    throw new NetworkDefinitionError("This is not UTF-8 text", file, START, hint);
   }
 }

@@ -1,8 +1,9 @@
 /** What a Linux host looks like, asked from iproute2 and sysctl. /proc stays closed to us. */
 import { type Family, parseSubnet } from "../core/address.ts";
-import type { Command, CommandRunner } from "../core/command.ts";
+import type { Command, CommandResult, CommandRunner } from "../core/command.ts";
 import {
   type AdvertisedInterface,
+  type FactsWanted,
   HostError,
   type HostFacts,
   type HostRoute,
@@ -13,16 +14,17 @@ import {
  *
  * @throws {HostError} When `ip` does not answer. The others may be missing.
  */
-export async function linuxFacts(runner: CommandRunner): Promise<HostFacts> {
+export async function linuxFacts(runner: CommandRunner, wanted: FactsWanted): Promise<HostFacts> {
+  const routesOf = (family: Family): Promise<readonly Entry[]> =>
+    wanted.routes.includes(family)
+      ? askIp(runner, [family === "ipv4" ? "-4" : "-6", "-j", "route", "show", "table", "main"])
+      : Promise.resolve([]);
   const [links, ipv4, ipv6, forwarding, queues] = await Promise.all([
-    askIp(runner, ["-j", "link", "show"]),
-    askIp(runner, ["-4", "-j", "route", "show", "table", "main"]),
-    askIp(runner, ["-6", "-j", "route", "show", "table", "main"]),
-    runner.run({
-      program: "sysctl",
-      args: ["-e", "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"],
-    }),
-    runner.run({ program: "tc", args: ["-j", "qdisc", "show"] }),
+    wanted.interfaces ? askIp(runner, ["-j", "link", "show"]) : [],
+    routesOf("ipv4"),
+    routesOf("ipv6"),
+    wanted.forwarding ? askForwarding(runner) : "",
+    wanted.clsact ? runner.run({ program: "tc", args: ["-j", "qdisc", "show"] }) : NO_ANSWER,
   ]);
   return {
     interfaces: links.flatMap(({ ifname }) => typeof ifname === "string" ? [ifname] : []),
@@ -31,8 +33,8 @@ export async function linuxFacts(runner: CommandRunner): Promise<HostFacts> {
       ...ipv6.flatMap((route) => hostRoutes(route, "ipv6")),
     ],
     forwarding: {
-      ipv4: /^net\.ipv4\.ip_forward = 1$/m.test(forwarding.stdout),
-      ipv6: /^net\.ipv6\.conf\.all\.forwarding = [12]$/m.test(forwarding.stdout),
+      ipv4: /^net\.ipv4\.ip_forward = 1$/m.test(forwarding),
+      ipv6: /^net\.ipv6\.conf\.all\.forwarding = [12]$/m.test(forwarding),
     },
     advertised: await advertisedInterfaces(runner, ipv6),
     clsact: queues.status === 0
@@ -41,6 +43,14 @@ export async function linuxFacts(runner: CommandRunner): Promise<HostFacts> {
       )
       : [],
   };
+}
+
+const NO_ANSWER: CommandResult = { status: 1, stdout: "", stderr: "" };
+
+/** `-e`: a kernel without IPv6 has no such key. */
+async function askForwarding(runner: CommandRunner): Promise<string> {
+  const args = ["-e", "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"];
+  return (await runner.run({ program: "sysctl", args })).stdout;
 }
 
 type Entry = Readonly<Record<string, unknown>>;

@@ -35,8 +35,8 @@ export function openHost({ stateDirectory, onCommand }: HostOptions): Host {
     privileged: Deno.uid() === 0,
     records: recordDirectory(directory),
     run,
-    facts: async () => {
-      if (platform === "linux") return await linuxFacts({ run });
+    facts: async (wanted) => {
+      if (platform === "linux") return await linuxFacts({ run }, wanted);
       throw new HostError(`Cannot ask a host that runs ${Deno.build.os} about its network`);
     },
   };

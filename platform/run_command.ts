@@ -48,21 +48,28 @@ export async function runCommand(command: Command): Promise<CommandResult> {
 }
 
 async function runPath(path: string, { args, stdin }: Command): Promise<CommandResult> {
-  const child = new Deno.Command(path, {
+  const process = new Deno.Command(path, {
     args: [...args],
     stdin: stdin === undefined ? "null" : "piped",
     stdout: "piped",
     stderr: "piped",
     clearEnv: true,
     env: ENVIRONMENT,
-  }).spawn();
-  // Output is read while input is written: a child that answers before it has read everything
-  // would otherwise wait for us, and we for it.
-  const output = child.output();
-  if (stdin !== undefined) await writeInput(child.stdin, stdin);
-  const { code, stdout, stderr } = await output;
+  });
+  // Without input there is no need for streams, which take longer than some of the programs.
+  const { code, stdout, stderr } = stdin === undefined
+    ? await process.output()
+    : await runWithInput(process.spawn(), stdin);
   const decoder = new TextDecoder();
   return { status: code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+async function runWithInput(child: Deno.ChildProcess, text: string): Promise<Deno.CommandOutput> {
+  // Output is read while input is written: a child that answers before it has read everything would
+  // otherwise wait for us, and we for it.
+  const output = child.output();
+  await writeInput(child.stdin, text);
+  return await output;
 }
 
 async function writeInput(pipe: WritableStream<Uint8Array>, text: string): Promise<void> {

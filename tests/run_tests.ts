@@ -2,7 +2,7 @@
  * What `deno task test` runs: installs the programs that tests need (Debian and Ubuntu, as root),
  * runs the pure tests without permissions and then the rest, and ends with one line that counts.
  *
- *     deno task test [--no-install] [--filter NAME] [more arguments of deno test]
+ *     deno task test [--no-install] [tests/PATH...] [--filter NAME] [more arguments of deno test]
  */
 import { fromFileUrl } from "@std/path";
 
@@ -130,13 +130,18 @@ async function runTests(
 
 async function main(): Promise<void> {
   Deno.chdir(fromFileUrl(new URL("..", import.meta.url)));
-  const extra = Deno.args.filter((argument) => argument !== "--no-install");
+  const paths = Deno.args.filter((argument) => argument.startsWith("tests/"));
+  const extra = Deno.args.filter((argument) =>
+    argument !== "--no-install" && !paths.includes(argument)
+  );
+  const isWanted = (file: string): boolean =>
+    paths.length === 0 || paths.some((path) => file.startsWith(path));
   if (!Deno.args.includes("--no-install")) await provideRequirements();
   const pure = PURE.flatMap(testFiles);
   const rest = testFiles("tests").filter((file) => !pure.includes(file));
   const groups = [
-    await runTests(["--allow-read=tests/networks"], pure, extra),
-    await runTests(["--allow-all"], rest, extra),
+    await runTests(["--allow-read=tests/networks"], pure.filter(isWanted), extra),
+    await runTests(["--allow-all"], rest.filter(isWanted), extra),
   ];
   const total = groups.reduce((sum, { passed, failed, skipped }) => ({
     passed: sum.passed + passed,

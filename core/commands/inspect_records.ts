@@ -1,6 +1,7 @@
 /** What is live for the networks on record: for `status` and `check`. */
 import { FORWARDING_KEYS, missingForwarding } from "../change/forwarding.ts";
 import type { Drift, NetworkInspection } from "../firewall_backend.ts";
+import type { FactsWanted } from "../host.ts";
 import { derivePolicy } from "../policy/derive_policy.ts";
 import { type FilteredPolicy, forwardedFamilies, type Policy } from "../policy/policy.ts";
 import type { Record } from "../record/record.ts";
@@ -36,8 +37,15 @@ export async function inspectRecords(context: Context): Promise<InspectedRecords
   return await inspectNow(context);
 }
 
+const FORWARDING: FactsWanted = {
+  interfaces: false,
+  clsact: false,
+  forwarding: true,
+  routes: [],
+};
+
 async function inspectNow({ host, backends, options }: Context): Promise<InspectedRecords> {
-  const [records, facts] = await Promise.all([host.records.readAll(), host.facts()]);
+  const [records, facts] = await Promise.all([host.records.readAll(), host.facts(FORWARDING)]);
   const networks = records.map((record) => ({
     record,
     policy: derivePolicy(recordedNetwork(record)),

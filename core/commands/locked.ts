@@ -1,8 +1,9 @@
 /** The frame of every command that changes the host: lock, look, put right, work. */
 import { chooseBackend, explainUnusable } from "../choose_backend.ts";
 import { StepFailedError } from "../change/step_error.ts";
-import { HostError } from "../host.ts";
+import { type FactsWanted, HostError } from "../host.ts";
 import type { Context } from "./context.ts";
+import { ALL_FACTS } from "./prepare.ts";
 import { settle, type Snapshot } from "./transition.ts";
 
 /** Said once by a command that has to wait. */
@@ -11,12 +12,14 @@ export const WAITING = "Waiting for another bridgewall command to finish";
 /**
  * Runs the work while no other command changes this host, on records that are all active.
  *
+ * @param wanted What the work has to know about the host.
  * @throws {HostError} When the user may not change the firewall.
  * @throws {LockError} When another command does not finish in time.
  * @throws {NoBackendError} When the work failed because this host cannot use the backend.
  */
 export async function locked<Result>(
   context: Context,
+  wanted: FactsWanted,
   work: (snapshot: Snapshot) => Promise<Result>,
 ): Promise<Result> {
   const { host, options, messages } = context;
@@ -31,7 +34,10 @@ export async function locked<Result>(
     options.wait,
     () => messages.note(WAITING),
   );
-  const [facts, records] = await Promise.all([host.facts(), host.records.readAll()]);
+  const records = await host.records.readAll();
+  // What has to be put right first may need to know anything.
+  const whole = records.every(({ state }) => state === "active");
+  const facts = await host.facts(whole ? wanted : ALL_FACTS);
   try {
     return await work(await settle(context, { backend, facts, records }));
   } catch (error) {

@@ -3,10 +3,11 @@ import { operationCommands } from "../change/run_operation.ts";
 import { chooseBackend } from "../choose_backend.ts";
 import type { Command } from "../command.ts";
 import { HostError, type HostFacts } from "../host.ts";
+import type { Network } from "../network/network.ts";
 import { explainPolicy } from "../policy/explain_policy.ts";
 import type { Record } from "../record/record.ts";
 import type { CommandOutput, Context } from "./context.ts";
-import { prepareNetworks } from "./prepare.ts";
+import { factsFor, prepareNetworks } from "./prepare.ts";
 import { type NetworkArguments, readDefinitions } from "./read_definitions.ts";
 import { operationOf } from "./transition.ts";
 
@@ -26,7 +27,10 @@ export async function plan(
   const { options, messages } = context;
   const backend = chooseBackend(context.backends, options.backend);
   const networks = await readDefinitions(context, names);
-  const [facts, records] = await Promise.all([knownFacts(context), readableRecords(context)]);
+  const [facts, records] = await Promise.all([
+    knownFacts(context, networks),
+    readableRecords(context),
+  ]);
   const snapshot = { backend, facts, records };
   const prepared = prepareNetworks(networks, { ...snapshot, sysctl: options.sysctl });
   const operation = operationOf(snapshot, prepared);
@@ -50,9 +54,12 @@ export async function plan(
 }
 
 /** A machine that cannot be asked (no iproute2, another system) is taken for a fresh one. */
-async function knownFacts({ host, messages }: Context): Promise<HostFacts> {
+async function knownFacts(
+  { host, messages }: Context,
+  networks: readonly Network[],
+): Promise<HostFacts> {
   try {
-    return await host.facts();
+    return await host.facts(factsFor(networks));
   } catch (error) {
     if (!(error instanceof HostError)) throw error;
     messages.warn(`${error.message}. The plan is for a host with nothing on it`);

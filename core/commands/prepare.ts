@@ -4,7 +4,7 @@ import type { Step } from "../change/change.ts";
 import { FORWARDING_KEYS, forwardingSteps, missingForwarding } from "../change/forwarding.ts";
 import type { Entering } from "../change/run_operation.ts";
 import type { FirewallBackend } from "../firewall_backend.ts";
-import type { HostFacts } from "../host.ts";
+import type { FactsWanted, HostFacts } from "../host.ts";
 import type { Network } from "../network/network.ts";
 import { networkFromElement } from "../network/parse_network.ts";
 import {
@@ -13,7 +13,7 @@ import {
   subnetsOf,
 } from "../policy/check_collisions.ts";
 import { derivePolicy, isEverything, type PlacedNetwork } from "../policy/derive_policy.ts";
-import { placeNetworks } from "../policy/place_networks.ts";
+import { hasFixedName, ownsBridge, placeNetworks } from "../policy/place_networks.ts";
 import type { FilteredPolicy, Policy } from "../policy/policy.ts";
 import { quoted } from "../quoted.ts";
 import { type Installation, type Record, RecordError } from "../record/record.ts";
@@ -25,6 +25,28 @@ export interface Situation {
   readonly records: readonly Record[];
   /** False leaves the kernel's forwarding settings alone. */
   readonly sysctl: boolean;
+}
+
+/** All that there is to know. */
+export const ALL_FACTS: FactsWanted = {
+  interfaces: true,
+  clsact: true,
+  forwarding: true,
+  routes: ["ipv4", "ipv6"],
+};
+
+/** The facts that decide whether and how these networks come up. */
+export function factsFor(networks: readonly Network[]): FactsWanted {
+  const owned = networks.filter(ownsBridge);
+  const addresses = owned.flatMap((network) => network.addresses);
+  const serving = addresses.some(({ address, dhcp }) => dhcp && address.family === "ipv4");
+  const families = ["ipv4", "ipv6"] as const;
+  return {
+    interfaces: serving || owned.some(({ bridge }) => !hasFixedName(bridge)),
+    clsact: serving,
+    forwarding: owned.some(({ forward }) => forward.mode !== "isolated"),
+    routes: families.filter((family) => addresses.some(({ address }) => address.family === family)),
+  };
 }
 
 /** Networks that are ready to be brought up. */

@@ -4,7 +4,7 @@ import { forwardingSteps } from "../change/forwarding.ts";
 import { quoted } from "../quoted.ts";
 import type { CommandOutput, Context } from "./context.ts";
 import { locked } from "./locked.ts";
-import { compileNetworks, recordedNetwork } from "./prepare.ts";
+import { ALL_FACTS, compileNetworks, recordedNetwork } from "./prepare.ts";
 import { namedRecords, type NetworkArguments, refuseMissing } from "./read_definitions.ts";
 import { runTransition } from "./transition.ts";
 
@@ -17,7 +17,7 @@ import { runTransition } from "./transition.ts";
 export async function reload(context: Context, names: NetworkArguments): Promise<CommandOutput> {
   const { messages, options } = context;
   const all = names.all || names.names.length === 0;
-  const reloaded = await locked(context, async (snapshot) => {
+  const reloaded = await locked(context, ALL_FACTS, async (snapshot) => {
     const { found, missing } = await namedRecords(context, snapshot.records, { ...names, all });
     refuseMissing(missing);
     const placed = found.map(recordedNetwork);

@@ -3,7 +3,7 @@ import type { Policy } from "../policy/policy.ts";
 import { quoted } from "../quoted.ts";
 import type { CommandOutput, Context } from "./context.ts";
 import { locked } from "./locked.ts";
-import { prepareNetworks } from "./prepare.ts";
+import { factsFor, prepareNetworks } from "./prepare.ts";
 import { type NetworkArguments, readDefinitions } from "./read_definitions.ts";
 import { runTransition } from "./transition.ts";
 
@@ -22,7 +22,7 @@ export interface NetworkSummary {
 export async function up(context: Context, names: NetworkArguments): Promise<CommandOutput> {
   const networks = await readDefinitions(context, names);
   const { messages, options } = context;
-  const summaries = await locked(context, async (snapshot) => {
+  const summaries = await locked(context, factsFor(networks), async (snapshot) => {
     const prepared = prepareNetworks(networks, { ...snapshot, sysctl: options.sysctl });
     await runTransition(context, snapshot, prepared);
     prepared.warnings.forEach((warning) => messages.warn(warning));

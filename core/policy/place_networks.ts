@@ -1,7 +1,7 @@
 /** Gives every network the name of its bridge. */
 import { isElement, type XmlElement } from "@std/xml";
 import { problemOfInterfaceName } from "../network/interface_name.ts";
-import type { Network } from "../network/network.ts";
+import type { Bridge, Network } from "../network/network.ts";
 import { HostError } from "../host.ts";
 import { quoted } from "../quoted.ts";
 import type { PlacedNetwork } from "./derive_policy.ts";
@@ -63,6 +63,11 @@ function isNumbered(name: string, before: string, after: string): boolean {
 
 function fixedName(name: string | undefined): string | undefined {
   return name === undefined || name.includes("%") ? undefined : name;
+}
+
+/** False for a bridge whose name is to be found. */
+export function hasFixedName({ name }: Bridge): boolean {
+  return fixedName(name) !== undefined;
 }
 
 /** Whether the mode has a bridge of its own, made for this network. */

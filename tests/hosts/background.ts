@@ -1,5 +1,6 @@
 /** Programs that run beside a test and end with it. */
 import { fromFileUrl } from "@std/path";
+import { readLines, stop } from "./child_process.ts";
 import { ANSWERING_PORT } from "./namespace.ts";
 import { inNamespace } from "./run_program.ts";
 
@@ -52,24 +53,4 @@ export async function startResponder(namespace: string): Promise<Background> {
   if (await responder.read() === "ready") return responder;
   await responder[Symbol.asyncDispose]();
   throw new Error(`nothing answers in ${namespace}`);
-}
-
-function stop(child: Deno.ChildProcess): void {
-  try {
-    child.kill("SIGKILL");
-  } catch {
-    // It ended by itself.
-  }
-}
-
-async function* readLines(
-  stream: ReadableStream<Uint8Array>,
-): AsyncGenerator<string, undefined, undefined> {
-  let rest = "";
-  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop() ?? "";
-    yield* lines;
-  }
-  return undefined;
 }

@@ -12,8 +12,11 @@ import { makeTopology } from "./topology.ts";
 import { sendOneWay } from "./traffic.ts";
 import { arrivals } from "./witness.ts";
 
-const NAT = testNetwork(101, "nat", { forward: '<forward><nat ipv6="yes"/></forward>' });
-const ISOLATED = testNetwork(102, "isolated");
+const NAT = testNetwork(101, "nat", {
+  forward: '<forward><nat ipv6="yes"/></forward>',
+  dhcp: true,
+});
+const ISOLATED = testNetwork(102, "isolated", { dhcp: true });
 const SUBNETS = testNetwork(103, "subnets", {
   forward: '<forward mode="nat"/>',
   addresses: ["192.168.103.1/24", "192.168.203.1/24"],

@@ -2,13 +2,10 @@
 import { type Background, startInNamespace } from "./background.ts";
 import type { Place } from "./namespace.ts";
 import { run } from "./run_program.ts";
-import { bare, neighbour, type TestNetwork } from "./test_network.ts";
+import { bare, DHCP_RANGE, neighbour, type TestNetwork } from "./test_network.ts";
 
 /** Programs that an exchange runs. */
 export const DHCP_TOOLS: readonly string[] = ["dnsmasq", "udhcpc"];
-
-/** The numbers of the addresses that the server gives away. */
-const RANGE = { first: 100, last: 150 } as const;
 
 /** Starts dnsmasq on the network's bridge, the way libvirt does. */
 export function startDhcpServer(host: string, network: TestNetwork): Background {
@@ -26,7 +23,7 @@ export function startDhcpServer(host: string, network: TestNetwork): Background 
     "--bind-dynamic",
     "--except-interface=lo",
     `--interface=${network.bridge}`,
-    `--dhcp-range=${address(RANGE.first)},${address(RANGE.last)},10m`,
+    `--dhcp-range=${address(DHCP_RANGE.first)},${address(DHCP_RANGE.last)},10m`,
   ]);
 }
 

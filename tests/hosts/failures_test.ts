@@ -1,11 +1,12 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { BACKENDS } from "./backends.ts";
 import { type Bridgewall, openBridgewall } from "./bridgewall.ts";
-import { makeFailingNft, REFUSAL } from "./failing_nft.ts";
+
 import { hostTest } from "./requirements.ts";
 import { firewallState, loadForeignRules } from "./ruleset.ts";
 import { type Finished, run } from "./run_program.ts";
 import { definition, type TestNetwork, testNetwork } from "./test_network.ts";
+import { makeStandIns, REFUSAL, REFUSING_NFT } from "./stand_in.ts";
 import { makeTopology } from "./topology.ts";
 
 const NAT = testNetwork(101, "nat", { forward: '<forward mode="nat"/>' });
@@ -118,7 +119,7 @@ hostTest({
   body: async (t) => {
     await using topology = await makeTopology([NAT, ROUTE]);
     const { host } = topology;
-    await using nft = await makeFailingNft();
+    await using nft = await makeStandIns([REFUSING_NFT]);
     const bridgewall = await openBridgewall(topology, "nftables");
     await bridgewall.up(NAT);
     const attempts = {

@@ -10,8 +10,11 @@ import { makeTopology } from "./topology.ts";
 import { tcp, udp } from "./traffic.ts";
 import { arrivals } from "./witness.ts";
 
-const DUAL_STACK = testNetwork(101, "nat", { forward: '<forward mode="nat"/>' });
-const NAT66 = testNetwork(102, "nat66", { forward: '<forward><nat ipv6="yes"/></forward>' });
+const DUAL_STACK = testNetwork(101, "nat", { forward: '<forward mode="nat"/>', dhcp: true });
+const NAT66 = testNetwork(102, "nat66", {
+  forward: '<forward><nat ipv6="yes"/></forward>',
+  dhcp: true,
+});
 
 for (const { name: backend, tools } of BACKENDS) {
   hostTest({

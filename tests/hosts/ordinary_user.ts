@@ -14,7 +14,7 @@ const NOBODY = "65534";
 const DROP_PRIVILEGES = ["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"];
 
 /** What of the project the program is made of. */
-const SOURCES = ["main.ts", "deno.json", "core", "backends", "platform"];
+const SOURCES = ["main.ts", "deno.json", "deno.lock", "core", "backends", "platform"];
 
 /**
  * Copies deno, its cached packages and the program to a place that everybody can read: all three may
@@ -29,9 +29,8 @@ export async function makeOrdinaryUser(): Promise<OrdinaryUser> {
   await mustRun(["cp", Deno.execPath(), deno]);
   await mustRun(["cp", "-r", npmCache, `${cache}/npm`]);
   await mustRun(["cp", "-r", ...SOURCES.map((name) => `${PROJECT}${name}`), directory]);
-  await mustRun(["chmod", "-R", "a+rX", directory]);
-  await mustRun(["chown", "-R", `${NOBODY}:${NOBODY}`, cache]);
-  const program = ["run", "--quiet", "--no-prompt", "--no-lock", "--allow-all"];
+  await mustRun(["chown", "-R", `${NOBODY}:${NOBODY}`, directory]);
+  const program = ["run", "--quiet", "--no-prompt", "--cached-only", "--allow-all"];
   return {
     argv: (args) => [
       ...DROP_PRIVILEGES,

@@ -14,9 +14,14 @@ export interface TestNetwork {
   readonly attributes: string;
   /** More elements of `<network>`, such as `<route>`. */
   readonly more: string;
+  /** Whether the host answers DHCP in the first subnet. */
+  readonly dhcp: boolean;
   /** Addresses on the bridge that the definition does not tell the program about. */
   readonly unmentioned: readonly string[];
 }
+
+/** The numbers of the addresses that DHCP gives away. */
+export const DHCP_RANGE = { first: 100, last: 150 } as const;
 
 /** What differs from a network with one IPv4 and one IPv6 subnet and two guests. */
 export type NetworkOptions = Partial<Omit<TestNetwork, "name" | "bridge">>;
@@ -43,6 +48,7 @@ export function testNetwork(
     forward: "",
     attributes: "",
     more: "",
+    dhcp: false,
     unmentioned: [],
     ...options,
   };
@@ -70,14 +76,19 @@ export function definition(network: TestNetwork): string {
     `  <name>${network.name}</name>`,
     ...(network.forward === "" ? [] : [`  ${network.forward}`]),
     `  <bridge name="${network.bridge}"/>`,
-    ...network.addresses.map(ipElement),
+    ...network.addresses.map((address, index) => ipElement(address, network.dhcp && index === 0)),
     ...(network.more === "" ? [] : [`  ${network.more}`]),
     "</network>",
     "",
   ].join("\n");
 }
 
-function ipElement(address: string): string {
+function ipElement(address: string, dhcp: boolean): string {
   const family = isIpv6(address) ? ' family="ipv6"' : "";
-  return `  <ip${family} address="${bare(address)}" prefix="${address.split("/")[1]}"/>`;
+  const element = `  <ip${family} address="${bare(address)}" prefix="${address.split("/")[1]}"`;
+  if (!dhcp) return `${element}/>`;
+  const [start, end] = [DHCP_RANGE.first, DHCP_RANGE.last].map((host) =>
+    bare(neighbour(address, host))
+  );
+  return `${element}>\n    <dhcp><range start="${start}" end="${end}"/></dhcp>\n  </ip>`;
 }

@@ -1,4 +1,5 @@
 /** TCP and UDP probes: one exchange from a place to an address, and what became of it. */
+import { readLines, stop } from "./child_process.ts";
 import { ANSWERING_PORT, type Place } from "./namespace.ts";
 import { inNamespace, run } from "./run_program.ts";
 import { isIpv6 } from "./test_network.ts";
@@ -72,7 +73,7 @@ async function exchange(sender: Place, socket: string, patience: number): Promis
   const silence = setTimeout(() => stop(child), patience * 1000 + 100);
   const writer = child.stdin.getWriter();
   await writer.write(new TextEncoder().encode("hello\n")).catch(() => undefined);
-  const answer = await firstLine(child.stdout);
+  const answer = (await readLines(child.stdout).next()).value;
   clearTimeout(silence);
   stop(child);
   await child.status;
@@ -83,25 +84,8 @@ async function exchange(sender: Place, socket: string, patience: number): Promis
   return { outcome: "passed", source: { address, port: Number(port) } };
 }
 
-async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string | undefined> {
-  let text = "";
-  for await (const piece of stream.pipeThrough(new TextDecoderStream())) {
-    text += piece;
-    if (text.includes("\n")) return text.slice(0, text.indexOf("\n"));
-  }
-  return undefined;
-}
-
 function outcomeOf(complaint: string): Outcome {
   if (complaint.includes("Connection refused")) return "refused";
   if (/No route to host|unreachable|assign requested/i.test(complaint)) return "unreachable";
   return "dropped";
-}
-
-function stop(child: Deno.ChildProcess): void {
-  try {
-    child.kill("SIGKILL");
-  } catch {
-    // It ended by itself.
-  }
 }

@@ -43,6 +43,8 @@ export interface AdvertisedInterface {
 
 /** What the machine looks like before a change. */
 export interface HostFacts {
+  /** The kernel's release, such as `6.1.0-18-amd64`; absent when the host is only imagined. */
+  readonly kernel?: string;
   /** The names of all network interfaces. */
   readonly interfaces: readonly string[];
   readonly routes: readonly HostRoute[];

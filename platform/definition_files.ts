@@ -28,10 +28,9 @@ function readDefinition(directory: string, argument: string): DefinitionText {
     return readFile(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) throw missing(directory, argument, path);
-    if (error instanceof Deno.errors.PermissionDenied) {
-      throw new UsageError(`Cannot read ${quoted(path)}: permission denied`);
-    }
-    throw error;
+    if (error instanceof UsageError || error instanceof NetworkDefinitionError) throw error;
+    const reason = error instanceof Deno.errors.PermissionDenied ? "permission denied" : `${error}`;
+    throw new UsageError(`Cannot read ${quoted(path)}: ${reason}`);
   }
 }
 

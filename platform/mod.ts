@@ -36,7 +36,9 @@ export function openHost({ stateDirectory, onCommand }: HostOptions): Host {
     records: recordDirectory(directory),
     run,
     facts: async (wanted) => {
-      if (platform === "linux") return await linuxFacts({ run }, wanted);
+      if (platform === "linux") {
+        return { kernel: Deno.osRelease(), ...await linuxFacts({ run }, wanted) };
+      }
       throw new HostError(`Cannot ask a host that runs ${Deno.build.os} about its network`);
     },
   };

@@ -1,10 +1,11 @@
 /** Policies → Change, for nftables. */
 import type { Change, NetworkChange, RemovalGroup, Step } from "../../core/change/change.ts";
 import type { Command } from "../../core/command.ts";
-import type { Facts } from "../../core/firewall_backend.ts";
+import { type Facts, NoBackendError } from "../../core/firewall_backend.ts";
 import type { FilteredPolicy } from "../../core/policy/policy.ts";
 import { quoted } from "../../core/quoted.ts";
 import { checksumRepair } from "./checksum.ts";
+import { oldKernel } from "./detect.ts";
 import {
   type BaseChain,
   FORWARD_CHAIN,
@@ -22,16 +23,28 @@ import {
  * Scripts are written to be repeated: what is added may be there already, what is deleted is
  * added first (nft knows `destroy` only since 1.0.8). They name chains and elements, never the
  * handles of rules: handles start anew when a table is made again.
+ *
+ * @throws {NoBackendError} When the kernel is too old to be trusted with the rules.
  */
 export function compileChange(
   table: string,
   policies: readonly FilteredPolicy[],
   facts: Facts,
 ): Change {
+  refuseOldKernel(facts);
   return {
     networks: policies.map((policy) => networkChange(table, policy, facts)),
     reset: [runScript([`add table inet ${table}`, `delete table inet ${table}`])],
   };
+}
+
+function refuseOldKernel({ host: { kernel } }: Facts): void {
+  const [problem] = kernel === undefined ? [] : oldKernel(kernel);
+  if (problem === undefined) return;
+  throw new NoBackendError(
+    `Cannot use the backend "nftables" on this host: ${problem}`,
+    "See `bridgewall backends`",
+  );
 }
 
 function networkChange(table: string, policy: FilteredPolicy, facts: Facts): NetworkChange {

@@ -4,7 +4,11 @@ import type { Host } from "../../core/host.ts";
 
 /** Verdict maps, comments on objects and NAT in `inet` tables work from here on. */
 const MINIMUM_NFT = "1.0.2";
-/** The oldest kernel that is kept up to date and has all of it. */
+
+/**
+ * The oldest kernel that is kept up to date and has all of it. Below 5.7 translation would fail in
+ * silence: postrouting does not know the incoming interface there.
+ */
 const MINIMUM_KERNEL = "5.15";
 
 /** Asks nft for its version and the kernel for its tables; changes nothing. */
@@ -22,15 +26,20 @@ export async function detectNftables(host: Host): Promise<Detection> {
   if (version.status !== 0 || found === undefined) {
     return { usable: false, evidence: `nft does not tell its version: ${oneLine(version.stderr)}` };
   }
-  const kernel = /^\d+(?:\.\d+)*/.exec(host.kernel)?.[0] ?? "0";
   const old = [
     ...(isOlder(found, MINIMUM_NFT) ? [`nft ${found} is older than ${MINIMUM_NFT}`] : []),
-    ...(isOlder(kernel, MINIMUM_KERNEL)
-      ? [`kernel ${kernel} is older than ${MINIMUM_KERNEL}`]
-      : []),
+    ...oldKernel(host.kernel),
   ];
   if (old.length > 0) return { usable: false, evidence: old.join("; ") };
-  return await askKernel(host, `nft ${found}, kernel ${kernel}`);
+  return await askKernel(host, `nft ${found}, kernel ${host.kernel}`);
+}
+
+/** What is wrong with this release of the kernel: one sentence, or none. */
+export function oldKernel(release: string): readonly string[] {
+  const version = /^\d+(?:\.\d+)*/.exec(release)?.[0] ?? "0";
+  return isOlder(version, MINIMUM_KERNEL)
+    ? [`kernel ${version} is older than ${MINIMUM_KERNEL}`]
+    : [];
 }
 
 /** Only a privileged user gets an answer from the kernel. */

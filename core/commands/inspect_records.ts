@@ -2,6 +2,7 @@
 import { FORWARDING_KEYS, missingForwarding } from "../change/forwarding.ts";
 import type { Drift, NetworkInspection } from "../firewall_backend.ts";
 import type { FactsWanted } from "../host.ts";
+import type { Network } from "../network/network.ts";
 import { derivePolicy } from "../policy/derive_policy.ts";
 import { type FilteredPolicy, forwardedFamilies, type Policy } from "../policy/policy.ts";
 import type { Record } from "../record/record.ts";
@@ -13,6 +14,7 @@ import { recordedNetwork } from "./prepare.ts";
 /** One network on record and what became of it. */
 export interface InspectedRecord {
   readonly record: Record;
+  readonly network: Network;
   readonly policy: Policy;
   readonly traffic: NetworkInspection["traffic"];
 }
@@ -46,10 +48,10 @@ const FORWARDING: FactsWanted = {
 
 async function inspectNow({ host, backends, options }: Context): Promise<InspectedRecords> {
   const [records, facts] = await Promise.all([host.records.readAll(), host.facts(FORWARDING)]);
-  const networks = records.map((record) => ({
-    record,
-    policy: derivePolicy(recordedNetwork(record)),
-  }));
+  const networks = records.map((record) => {
+    const placed = recordedNetwork(record);
+    return { record, network: placed.network, policy: derivePolicy(placed) };
+  });
   const inspections = await Promise.all(
     backends.map((backend) =>
       backend.inspect(

@@ -1,6 +1,7 @@
 /** `bridgewall status`: the active networks. */
 import { formatSubnet } from "../address.ts";
 import type { Traffic } from "../firewall_backend.ts";
+import { subnetsOf } from "../policy/check_collisions.ts";
 import type { Policy } from "../policy/policy.ts";
 import { printable } from "../quoted.ts";
 import type { CommandOutput, Context } from "./context.ts";
@@ -31,11 +32,11 @@ export async function status(context: Context, names: NetworkArguments): Promise
       ...[...new Set(rows.flatMap((row) => row.drift.map(driftSentence)))],
     ],
     json: {
-      networks: rows.map(({ record, policy, traffic, drift: own }) => ({
+      networks: rows.map(({ record, network, policy, traffic, drift: own }) => ({
         name: record.name,
         mode: policy.mode,
         bridge: bridgeOf(policy),
-        subnets: subnets(policy),
+        subnets: subnetsOf(network).map(formatSubnet),
         backend: record.backend ?? null,
         state: record.state,
         traffic: traffic ?? null,
@@ -46,12 +47,15 @@ export async function status(context: Context, names: NetworkArguments): Promise
   };
 }
 
-function cells({ record, policy, traffic }: InspectedRecord, drift: number): readonly string[] {
+function cells(
+  { record, network, policy, traffic }: InspectedRecord,
+  drift: number,
+): readonly string[] {
   return [
     printable(record.name),
     policy.mode,
     printable(bridgeOf(policy) ?? "-"),
-    subnets(policy).join(",") || "-",
+    subnetsOf(network).map(formatSubnet).join(",") || "-",
     record.backend ?? "-",
     bytes(traffic?.out),
     bytes(traffic?.in),
@@ -62,12 +66,6 @@ function cells({ record, policy, traffic }: InspectedRecord, drift: number): rea
 
 function bridgeOf(policy: Policy): string | null {
   return policy.kind === "bridged" ? null : policy.bridge;
-}
-
-function subnets(policy: Policy): readonly string[] {
-  return policy.kind === "filtered"
-    ? policy.families.flatMap((family) => family.subnets.map(formatSubnet))
-    : [];
 }
 
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];

@@ -29,7 +29,9 @@ export async function inspectTable(
     }
     return {
       networks: policies.map(({ network }) => ({ network })),
-      drift: policies.length === 0 ? [] : [{ difference: `Table "inet ${table}" is missing` }],
+      drift: policies.length === 0
+        ? []
+        : [{ difference: `Table "inet ${table}" is missing: nothing is filtered` }],
     };
   }
   return compareListing(readListing(stdout), policies);

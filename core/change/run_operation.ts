@@ -195,7 +195,7 @@ async function runTasks(
     if (result.status === 0 || task.mayFail) {
       progress.done++;
     } else if (task.optional !== undefined) {
-      const said = result.stderr.split("\n", 1).join("").trim();
+      const said = firstLine(result.stderr);
       const why = outcome(task.command, result) + (said === "" ? "" : `: ${said}`);
       warnings.push(`${task.optional.loss} (${why})`);
       await runner.run(task.optional.undo);
@@ -229,11 +229,15 @@ async function tryRebuild(
   const tasks = mergeTasks(sortTasks([...first, ...steps.map(stepTask)], 1));
   try {
     return [
-      "What stood in the firewall was not what was recorded, so all rules were made anew",
+      `All rules were made anew, because the first attempt failed (${firstLine(result.stderr)})`,
       ...await runTasks(runner, tasks, { done: 0 }),
     ];
   } catch (second) {
     if (second instanceof StepFailedError) return undefined;
     throw second;
   }
+}
+
+function firstLine(text: string): string {
+  return text.trim().split("\n", 1).join("");
 }

@@ -37,9 +37,11 @@ export async function locked<Result>(
   const records = await host.records.readAll();
   // What has to be put right first may need to know anything.
   const whole = records.every(({ state }) => state === "active");
-  const facts = await host.facts(whole ? wanted : ALL_FACTS);
+  const found = { backend, facts: await host.facts(whole ? wanted : ALL_FACTS), records };
   try {
-    return await work(await settle(context, { backend, facts, records }));
+    const settled = await settle(context, found);
+    // Putting things right changes what there is to know.
+    return await work(whole ? settled : { ...settled, facts: await host.facts(wanted) });
   } catch (error) {
     if (!(error instanceof StepFailedError)) throw error;
     throw await explainUnusable(context.backends, backend, host) ?? error;

@@ -71,24 +71,18 @@ exec "$real" "$@"
 };
 
 /**
- * The program itself, except that it kills the process that started it when it is the run with the
- * number in the file `before` or `after`: before it did its work, or after. Runs are counted over all
- * such stand-ins; the file `log` tells which they were.
+ * The program itself, except that its run with the number in the file `last` kills the process that
+ * started it. Runs are counted over all such stand-ins; the file `log` tells which they were.
  */
 export function killing(program: string): StandIn {
   return {
     program,
-    script: `echo "$program $*" >> "$notes/log"
-run=$(wc -l < "$notes/log")
-if [ -e "$notes/before" ] && [ "$run" -eq "$(cat "$notes/before")" ]; then
-  kill -KILL $PPID
-  exit 1
-fi
+    script: `run=1
+until mkdir "$notes/run-$run" 2> /dev/null; do run=$((run + 1)); done
+echo "$run: $program $*" >> "$notes/log"
 "$real" "$@"
 code=$?
-if [ -e "$notes/after" ] && [ "$run" -eq "$(cat "$notes/after")" ]; then
-  kill -KILL $PPID
-fi
+[ $run -lt "$(cat "$notes/last")" ] || kill -KILL $PPID
 exit $code
 `,
   };

@@ -1,0 +1,54 @@
+/** The program as one file, which is how it is shipped, in a namespace. */
+import { PROJECT } from "../hosts/bridgewall.ts";
+import { mustRun } from "../hosts/run_program.ts";
+import { definition, testNetwork } from "../hosts/test_network.ts";
+
+/** Flags with which a packaged program starts Deno. */
+const FLAGS = ["--quiet", "--no-config", "--no-lock", "--no-prompt", "--no-code-cache"];
+
+/** The bundled program with records in memory. */
+export interface Program extends AsyncDisposable {
+  /** Runs it in a namespace; fails when it does. */
+  run(namespace: string, args: readonly string[]): Promise<string>;
+  /** Files with the definitions of so many nat networks. */
+  definitions(count: number): Promise<readonly string[]>;
+  /** An empty program, for comparison. */
+  readonly nothing: readonly string[];
+}
+
+/** Bundles the program into a directory of its own, which goes with it. */
+export async function bundleProgram(): Promise<Program> {
+  const directory = await Deno.makeTempDir({ dir: "/dev/shm", prefix: "bridgewall-bench-" });
+  const bundle = `${directory}/bridgewall.js`;
+  await mustRun([
+    ...[Deno.execPath(), "bundle", "--quiet", "--config", `${PROJECT}deno.json`],
+    ...["--output", bundle, `${PROJECT}main.ts`],
+  ]);
+  const empty = `${directory}/nothing.js`;
+  await Deno.writeTextFile(empty, "");
+  const state = ["--state-dir", `${directory}/state`];
+  return {
+    run: (namespace, args) =>
+      mustRun([Deno.execPath(), "run", ...FLAGS, "-A", bundle, "--quiet", ...state, ...args], {
+        namespace,
+      }),
+    definitions: (count) =>
+      Promise.all(Array.from({ length: count }, async (_, index) => {
+        const path = `${directory}/network-${index}.xml`;
+        await Deno.writeTextFile(path, definition(benchNetwork(index)));
+        return path;
+      })),
+    nothing: [Deno.execPath(), "run", ...FLAGS, empty],
+    [Symbol.asyncDispose]: () => Deno.remove(directory, { recursive: true }),
+  };
+}
+
+/** The nat network with that number, from 0 to 9999. */
+export function benchNetwork(index: number): ReturnType<typeof testNetwork> {
+  const subnet = `10.${100 + Math.floor(index / 250)}.${index % 250}`;
+  return testNetwork(index, `bench${index}`, {
+    forward: '<forward mode="nat"/>',
+    addresses: [`${subnet}.1/24`],
+    guests: {},
+  });
+}

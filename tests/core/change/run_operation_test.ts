@@ -1,0 +1,220 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import type { RemovalGroup, Step } from "../../../core/change/change.ts";
+import {
+  type Entering,
+  NotRestoredError,
+  type Operation,
+  operationCommands,
+  runOperation,
+  takeBack,
+} from "../../../core/change/run_operation.ts";
+import { StepFailedError } from "../../../core/change/step_error.ts";
+import type { Command, Program } from "../../../core/command.ts";
+import type { XmlElement } from "@std/xml";
+import type { Installation } from "../../../core/record/record.ts";
+import { scriptedRunner } from "../../support/scripted_runner.ts";
+
+const ELEMENT: XmlElement = {
+  type: "element",
+  name: { raw: "network", local: "network" },
+  attributes: {},
+  children: [],
+};
+
+function input(program: Program, text: string): Command {
+  return { program, args: ["-"], stdin: `${text}\n` };
+}
+
+function group(command: Command, ignoreErrors = false): RemovalGroup {
+  return { commands: [command], ignoreErrors };
+}
+
+function standing(...removal: readonly RemovalGroup[]): Installation {
+  return { network: ELEMENT, backend: "nftables", removal };
+}
+
+function step(command: Command, optional?: Step["optional"]): Step {
+  const required = { purpose: `do ${command.stdin?.trim() ?? command.args.join(" ")}`, command };
+  return optional === undefined ? required : { ...required, optional };
+}
+
+function entering(name: string, ...steps: readonly Step[]): Entering {
+  return { name, installation: standing(group(input("nft", `remove ${name}`))), steps };
+}
+
+const NOTHING: Operation = {
+  leaving: [],
+  staying: [],
+  entering: [],
+  settings: [],
+  rebuild: () => [],
+};
+
+const LOSS = { loss: "DHCP suffers", undo: input("tc", "undo") };
+const SYSCTL: Step = {
+  purpose: "switch on forwarding",
+  command: { program: "sysctl", args: ["-w", "x=1"] },
+};
+
+Deno.test("rules go and come in one run of nft, between the other programs", async () => {
+  const runner = scriptedRunner();
+  const warnings = await runOperation(runner, {
+    ...NOTHING,
+    leaving: [
+      standing(group(input("tc", "old queue"), true), group(input("nft", "remove one"))),
+      standing(group(input("nft", "remove two"))),
+    ],
+    entering: [
+      entering("three", step(input("nft", "add three")), step(input("tc", "new queue"), LOSS)),
+      entering("four", step(input("nft", "add four"))),
+    ],
+    settings: [SYSCTL],
+  });
+  assertEquals(warnings, []);
+  assertEquals(runner.ran, [
+    "tc: old queue",
+    "nft: remove one / remove two / add three / add four",
+    "sysctl -w x=1",
+    "tc: new queue",
+  ]);
+});
+
+Deno.test("what a network that stays or comes again needs is not removed", () => {
+  const table = group(input("nft", "remove table"));
+  const own = group(input("nft", "remove one"));
+  const commands = operationCommands({
+    ...NOTHING,
+    leaving: [standing(own, table)],
+    staying: [standing(table)],
+    entering: [entering("one", step(input("nft", "add one")))],
+  });
+  assertEquals(commands.map(({ stdin }) => stdin), ["add one\n"]);
+});
+
+Deno.test("commands that differ in their arguments are not merged", () => {
+  const other: Command = { program: "nft", args: ["--other"], stdin: "b\n" };
+  const plain: Command = { program: "nft", args: ["-"] };
+  const steps = [input("nft", "a"), other, plain, input("nft", "c")].map((one) => step(one));
+  assertEquals(
+    operationCommands({ ...NOTHING, entering: [entering("one", ...steps)] }).length,
+    4,
+  );
+});
+
+Deno.test("an optional step that fails is taken back, and its loss is told", async () => {
+  const runner = scriptedRunner((_, line) =>
+    line === "tc: queue" ? { status: 2, stderr: "Error: Specified kind not found.\nmore\n" } : {}
+  );
+  const warnings = await runOperation(runner, {
+    ...NOTHING,
+    entering: [entering("one", step(input("nft", "add")), step(input("tc", "queue"), LOSS))],
+  });
+  assertEquals(runner.ran, ["nft: add", "tc: queue", "tc: undo"]);
+  assertEquals(warnings, [
+    "DHCP suffers (tc exited with status 2: Error: Specified kind not found.)",
+  ]);
+});
+
+Deno.test("optional steps of many networks are one run, and are undone together", async () => {
+  const runner = scriptedRunner((_, line) => line === "tc: a / b" ? { status: 127 } : {});
+  const optional = (name: string): Step =>
+    step(input("tc", name), { loss: "DHCP suffers", undo: input("tc", `undo ${name}`) });
+  const warnings = await runOperation(runner, {
+    ...NOTHING,
+    entering: [entering("one", optional("a")), entering("two", optional("b"))],
+  });
+  assertEquals(runner.ran, ["tc: a / b", "tc: undo a / undo b"]);
+  assertEquals(warnings, ['DHCP suffers (the program "tc" is not installed)']);
+});
+
+Deno.test("a removal whose errors say nothing is passed over", async () => {
+  const runner = scriptedRunner(({ program }) => ({ status: program === "tc" ? 1 : 0 }));
+  const leaving = [standing(group(input("tc", "gone"), true), group(input("nft", "remove")))];
+  assertEquals(await runOperation(runner, { ...NOTHING, leaving }), []);
+  assertEquals(runner.ran, ["tc: gone", "nft: remove"]);
+});
+
+Deno.test("when the first command fails, nothing is left to restore", async () => {
+  const runner = scriptedRunner(() => ({ status: 1, stderr: "Error: no\n" }));
+  const operation = { ...NOTHING, entering: [entering("one", step(input("nft", "add")))] };
+  const error = await assertRejects(
+    () => runOperation(runner, operation, () => operation),
+    StepFailedError,
+    "Cannot do add: nft exited with status 1",
+  );
+  assertStringIncludes(error.message, "1 | add");
+  assertEquals(runner.ran, ["nft: add"]);
+});
+
+const HALFWAY: Operation = {
+  ...NOTHING,
+  entering: [entering("one", step(input("nft", "add")))],
+  settings: [SYSCTL],
+};
+const RESTORE: Operation = {
+  ...NOTHING,
+  leaving: [standing(group(input("nft", "take back")))],
+};
+
+Deno.test("when a later command fails, what was done is taken back", async () => {
+  const runner = scriptedRunner(({ program }) => ({ status: program === "sysctl" ? 255 : 0 }));
+  await assertRejects(
+    () => runOperation(runner, HALFWAY, () => RESTORE),
+    StepFailedError,
+    "Cannot switch on forwarding: sysctl exited with status 255",
+  );
+  assertEquals(runner.ran, ["nft: add", "sysctl -w x=1", "nft: take back"]);
+});
+
+Deno.test("when taking back fails too, both reasons are told", async () => {
+  const runner = scriptedRunner((_, line) => ({ status: line === "nft: add" ? 0 : 1 }));
+  const error = await assertRejects(
+    () => runOperation(runner, HALFWAY, () => RESTORE),
+    NotRestoredError,
+  );
+  assertStringIncludes(error.message, "Cannot switch on forwarding");
+  assertStringIncludes(
+    error.message,
+    "What stood before could not be restored either: Cannot remove the rules: nft exited",
+  );
+  assert(error.hint !== undefined);
+  await assertRejects(() => takeBack(runner, RESTORE, new Error("disk full")), NotRestoredError);
+});
+
+const EDITED: Operation = {
+  ...NOTHING,
+  leaving: [standing(group(input("nft", "remove one")))],
+  entering: [entering("one", step(input("nft", "add one")), step(input("tc", "queue"), LOSS))],
+  settings: [SYSCTL],
+  rebuild: () => [input("nft", "delete table"), input("nft", "add two")],
+};
+
+Deno.test("rules that somebody edited are made anew, in one run", async () => {
+  const runner = scriptedRunner((_, line) => ({ status: line.includes("remove one") ? 1 : 0 }));
+  assertEquals(await runOperation(runner, EDITED), [
+    "What stood in the firewall was not what was recorded, so all rules were made anew",
+  ]);
+  assertEquals(runner.ran, [
+    "nft: remove one / add one",
+    "nft: delete table / add two / add one",
+    "sysctl -w x=1",
+    "tc: queue",
+  ]);
+});
+
+Deno.test("when making them anew fails as well, the first reason is told", async () => {
+  const runner = scriptedRunner((_, line) =>
+    line.startsWith("nft") ? { status: 1, stderr: line.includes("table") ? "second" : "first" } : {}
+  );
+  await assertRejects(() => runOperation(runner, EDITED), StepFailedError, "first");
+  assertEquals(runner.ran.length, 2);
+});
+
+Deno.test("nothing is made anew where the firewall's own program is not what failed", async () => {
+  const missing = scriptedRunner(({ program }) => ({ status: program === "nft" ? 127 : 0 }));
+  await assertRejects(() => runOperation(missing, EDITED), StepFailedError, "is not installed");
+  assertEquals(missing.ran.length, 1);
+  const settings = scriptedRunner(({ program }) => ({ status: program === "sysctl" ? 1 : 0 }));
+  await assertRejects(() => runOperation(settings, EDITED), StepFailedError, "sysctl");
+  assertEquals(settings.ran, ["nft: remove one / add one", "sysctl -w x=1"]);
+});

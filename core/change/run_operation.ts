@@ -22,10 +22,10 @@ export interface Operation {
   /** Settings of the host itself, made once the rules stand. */
   readonly settings: readonly Step[];
   /**
-   * Commands that take everything away and install what stays: for a host on which what stands is
-   * not what was recorded, so that taking it away piece by piece fails.
+   * Takes everything away and installs what stays: for a host on which what stands is not what was
+   * recorded, so that taking it away piece by piece fails. The first step is the one that clears.
    */
-  readonly rebuild: () => readonly Command[];
+  readonly rebuild: () => readonly Step[];
 }
 
 /** What was noticed on the way, as sentences without a period. */
@@ -67,7 +67,7 @@ export async function runOperation(
     return await runTasks(runner, tasks, progress);
   } catch (error) {
     if (!(error instanceof StepFailedError)) throw error;
-    const rebuilt = await tryRebuild(runner, operation, error);
+    const rebuilt = await tryRebuild(runner, operation, error, progress);
     if (rebuilt !== undefined) return rebuilt;
     if (progress.done > 0 && restore !== undefined) await takeBack(runner, restore(), error);
     throw error;
@@ -215,22 +215,20 @@ async function tryRebuild(
   runner: CommandRunner,
   operation: Operation,
   error: StepFailedError,
+  progress: { done: number },
 ): Promise<Warnings | undefined> {
-  const reset = operation.rebuild();
+  const rebuild = operation.rebuild();
   const { command, result } = error;
-  if (reset[0]?.program !== command.program || result.status === 127) return undefined;
-  const first = reset.map((command): Task => ({
-    purpose: "make all rules anew",
-    command,
-    kind: "installation",
-    mayFail: false,
-  }));
-  const steps = [...operation.entering.flatMap((one) => one.steps), ...operation.settings];
-  const tasks = mergeTasks(sortTasks([...first, ...steps.map(stepTask)], 1));
+  if (rebuild[0]?.command.program !== command.program || result.status === 127) return undefined;
+  const steps = [
+    ...rebuild,
+    ...operation.entering.flatMap((one) => one.steps),
+    ...operation.settings,
+  ];
   try {
     return [
       `All rules were made anew, because the first attempt failed (${firstLine(result.stderr)})`,
-      ...await runTasks(runner, tasks, { done: 0 }),
+      ...await runTasks(runner, mergeTasks(sortTasks(steps.map(stepTask), 1)), progress),
     ];
   } catch (second) {
     if (second instanceof StepFailedError) return undefined;

@@ -1,4 +1,5 @@
 /** Moves the host from one set of active networks to another, and keeps the records true. */
+import type { Step } from "../change/change.ts";
 import {
   type Entering,
   NotRestoredError,
@@ -6,7 +7,6 @@ import {
   runOperation,
   takeBack,
 } from "../change/run_operation.ts";
-import type { Command } from "../command.ts";
 import type { FirewallBackend } from "../firewall_backend.ts";
 import type { HostFacts, RecordStore } from "../host.ts";
 import { quoted } from "../quoted.ts";
@@ -40,16 +40,16 @@ export function operationOf(snapshot: Snapshot, transition: Transition): Operati
     staying,
     entering: transition.entering,
     settings: transition.settings,
-    rebuild: () => rebuildCommands(snapshot, staying),
+    rebuild: () => rebuildSteps(snapshot, staying),
   };
 }
 
-function rebuildCommands(snapshot: Snapshot, staying: readonly Record[]): readonly Command[] {
+function rebuildSteps(snapshot: Snapshot, staying: readonly Record[]): readonly Step[] {
   const { backend, facts, records } = snapshot;
   const { reset } = backend.compile([], { host: facts, records });
   return [
-    ...reset,
-    ...recompile(snapshot, staying).flatMap(({ steps }) => steps.map(({ command }) => command)),
+    ...reset.map((command) => ({ purpose: "make all rules anew", command })),
+    ...recompile(snapshot, staying).flatMap(({ steps }) => steps),
   ];
 }
 
@@ -171,7 +171,7 @@ export async function settle(context: Context, snapshot: Snapshot): Promise<Snap
     staying,
     entering,
     settings: [],
-    rebuild: () => rebuildCommands(snapshot, staying),
+    rebuild: () => rebuildSteps(snapshot, staying),
   });
   const restored = previous.map(({ name, ...installation }): Record => ({
     name,

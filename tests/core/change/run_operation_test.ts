@@ -61,7 +61,7 @@ Deno.test("rules go and come in one run of nft, between the other programs", asy
   const warnings = await runOperation(runner, {
     ...NOTHING,
     leaving: [
-      standing(group(input("tc", "old queue"), true), group(input("nft", "remove one"))),
+      standing(group(input("tc", "old queue"), true), group(input("nft", "remove old"))),
       standing(group(input("nft", "remove two"))),
     ],
     entering: [
@@ -73,7 +73,7 @@ Deno.test("rules go and come in one run of nft, between the other programs", asy
   assertEquals(warnings, []);
   assertEquals(runner.ran, [
     "tc: old queue",
-    "nft: remove one / remove two / add three / add four",
+    "nft: remove old / remove two / add three / add four",
     "sysctl -w x=1",
     "tc: new queue",
   ]);
@@ -183,23 +183,38 @@ Deno.test("when taking back fails too, both reasons are told", async () => {
 
 const EDITED: Operation = {
   ...NOTHING,
-  leaving: [standing(group(input("nft", "remove one")))],
+  leaving: [standing(group(input("nft", "remove old")))],
   entering: [entering("one", step(input("nft", "add one")), step(input("tc", "queue"), LOSS))],
   settings: [SYSCTL],
-  rebuild: () => [input("nft", "delete table"), input("nft", "add two")],
+  rebuild: () => [
+    step(input("nft", "delete table")),
+    step(input("nft", "add two")),
+    step(input("tc", "queue two"), LOSS),
+  ],
 };
 
 Deno.test("rules that somebody edited are made anew, in one run", async () => {
-  const runner = scriptedRunner((_, line) => ({ status: line.includes("remove one") ? 1 : 0 }));
+  const runner = scriptedRunner((_, line) =>
+    line.includes("remove old") ? { status: 1, stderr: "Error: busy\nremove old" } : {}
+  );
   assertEquals(await runOperation(runner, EDITED), [
-    "What stood in the firewall was not what was recorded, so all rules were made anew",
+    "All rules were made anew, because the first attempt failed (Error: busy)",
   ]);
   assertEquals(runner.ran, [
-    "nft: remove one / add one",
+    "nft: remove old / add one",
     "nft: delete table / add two / add one",
     "sysctl -w x=1",
-    "tc: queue",
+    "tc: queue two / queue",
   ]);
+});
+
+Deno.test("rules are made anew where the kernel cannot repair checksums", async () => {
+  const runner = scriptedRunner(({ program }, line) => ({
+    status: program === "tc" || line.includes("remove old") ? 1 : 0,
+  }));
+  const [first, second] = await runOperation(runner, EDITED);
+  assertStringIncludes(first ?? "", "All rules were made anew");
+  assertStringIncludes(second ?? "", "DHCP suffers");
 });
 
 Deno.test("when making them anew fails as well, the first reason is told", async () => {
@@ -216,5 +231,5 @@ Deno.test("nothing is made anew where the firewall's own program is not what fai
   assertEquals(missing.ran.length, 1);
   const settings = scriptedRunner(({ program }) => ({ status: program === "sysctl" ? 1 : 0 }));
   await assertRejects(() => runOperation(settings, EDITED), StepFailedError, "sysctl");
-  assertEquals(settings.ran, ["nft: remove one / add one", "sysctl -w x=1"]);
+  assertEquals(settings.ran, ["nft: remove old / add one", "sysctl -w x=1"]);
 });

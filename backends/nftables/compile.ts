@@ -50,25 +50,28 @@ function refuseOldKernel({ host: { kernel } }: Facts): void {
 function networkChange(table: string, policy: FilteredPolicy, facts: Facts): NetworkChange {
   const ruleset = networkRuleset(policy);
   const repair = checksumRepair(policy, facts);
-  const load: Step = {
+  const load = (lines: readonly string[]): Step => ({
     purpose: `load the nftables rules of network ${quoted(policy.network)}`,
-    command: runScript(installLines(table, ruleset)),
-  };
+    command: runScript(lines),
+  });
   return {
     network: policy.network,
-    install: [load, ...repair.steps],
+    install: [...installScripts(table, ruleset).map(load), ...repair.steps],
     removal: [...repair.removal, ...removalGroups(table, ruleset)],
     warnings: repair.warnings,
   };
 }
 
-function installLines(table: string, { filter, translation }: NetworkRuleset): readonly string[] {
-  return [
-    `add table inet ${table}`,
-    ...declareBase(table, FORWARD_CHAIN),
-    ...(translation === undefined ? [] : declareBase(table, POSTROUTING_CHAIN)),
-    ...installGroup(table, filter),
-    ...(translation === undefined ? [] : installGroup(table, translation)),
+/** What several networks need comes first and in scripts of its own, so that it is run only once. */
+function installScripts(
+  table: string,
+  { filter, translation }: NetworkRuleset,
+): readonly (readonly string[])[] {
+  const base = [`add table inet ${table}`, ...declareBase(table, FORWARD_CHAIN)];
+  return translation === undefined ? [base, installGroup(table, filter)] : [
+    base,
+    declareBase(table, POSTROUTING_CHAIN),
+    [...installGroup(table, filter), ...installGroup(table, translation)],
   ];
 }
 

@@ -19,7 +19,7 @@ import { printable, quoted } from "../../core/quoted.ts";
 const COMMENT_BYTES = 127;
 
 /** The kernel's IFNAMSIZ less the closing zero; nft counts the escape of a star as well. */
-const INTERFACE_BYTES = 16;
+const INTERFACE_BYTES = 15;
 
 /**
  * An interface name as nft's quoted string.

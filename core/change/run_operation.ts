@@ -113,8 +113,23 @@ function planTasks({ leaving, staying, entering, settings }: Operation): readonl
     [...staying, ...entering.map(({ installation }) => installation)].map(({ removal }) => removal),
   );
   const removal = groups.flatMap(removalTasks);
-  const installation = [...entering.flatMap(({ steps }) => steps), ...settings].map(stepTask);
-  return mergeTasks([...sortTasks(removal, -1), ...sortTasks(installation, 1)]);
+  const steps = [...entering.flatMap((one) => one.steps), ...settings];
+  return mergeTasks([...sortTasks(removal, -1), ...installationTasks(steps)]);
+}
+
+function installationTasks(steps: readonly Step[]): readonly Task[] {
+  return mergeTasks(sortTasks(withoutRepetition(steps).map(stepTask), 1));
+}
+
+/** Steps that several networks need are run once, where the first of them needs it. */
+function withoutRepetition(steps: readonly Step[]): readonly Step[] {
+  const first = new Map<string, Step>();
+  for (const step of steps) {
+    const { program, args, stdin } = step.command;
+    const key = JSON.stringify([program, args, stdin ?? null]);
+    if (!first.has(key)) first.set(key, step);
+  }
+  return [...first.values()];
 }
 
 function removalTasks({ commands, ignoreErrors }: RemovalGroup): readonly Task[] {
@@ -228,7 +243,7 @@ async function tryRebuild(
   try {
     return [
       `All rules were made anew, because the first attempt failed (${firstLine(result.stderr)})`,
-      ...await runTasks(runner, mergeTasks(sortTasks(steps.map(stepTask), 1)), progress),
+      ...await runTasks(runner, installationTasks(steps), progress),
     ];
   } catch (second) {
     if (second instanceof StepFailedError) return undefined;

@@ -5,7 +5,7 @@ import { FORWARDING_KEYS, forwardingSteps, missingForwarding } from "../change/f
 import type { Entering } from "../change/run_operation.ts";
 import type { FirewallBackend } from "../firewall_backend.ts";
 import type { FactsWanted, HostFacts } from "../host.ts";
-import type { Network } from "../network/network.ts";
+import { makesBridge, type Network } from "../network/network.ts";
 import { networkFromElement } from "../network/parse_network.ts";
 import {
   checkNetworkCollisions,
@@ -13,7 +13,7 @@ import {
   subnetsOf,
 } from "../policy/check_collisions.ts";
 import { derivePolicy, isEverything, type PlacedNetwork } from "../policy/derive_policy.ts";
-import { hasFixedName, ownsBridge, placeNetworks } from "../policy/place_networks.ts";
+import { hasFixedName, placeNetworks } from "../policy/place_networks.ts";
 import type { FilteredPolicy, Policy } from "../policy/policy.ts";
 import { quoted } from "../quoted.ts";
 import { type Installation, type Record, RecordError } from "../record/record.ts";
@@ -37,7 +37,7 @@ export const ALL_FACTS: FactsWanted = {
 
 /** The facts that decide whether and how these networks come up. */
 export function factsFor(networks: readonly Network[]): FactsWanted {
-  const owned = networks.filter(ownsBridge);
+  const owned = networks.filter(({ forward }) => makesBridge(forward.mode));
   const addresses = owned.flatMap((network) => network.addresses);
   const serving = addresses.some(({ address, dhcp }) => dhcp && address.family === "ipv4");
   const families = ["ipv4", "ipv6"] as const;

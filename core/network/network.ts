@@ -25,6 +25,23 @@ export type BridgedMode = "bridge" | "private" | "vepa" | "passthrough" | "hostd
 /** Any forward mode. */
 export type ForwardMode = Forward["mode"];
 
+/** Whether a network of that mode has a bridge of its own, which no other network may use. */
+export function makesBridge(mode: ForwardMode): boolean {
+  switch (mode) {
+    case "isolated":
+    case "nat":
+    case "route":
+    case "open":
+      return true;
+    case "bridge":
+    case "private":
+    case "vepa":
+    case "passthrough":
+    case "hostdev":
+      return false;
+  }
+}
+
 /** Ports from 0 to 65535; both ends belong to the range. */
 export interface PortRange {
   readonly start: number;

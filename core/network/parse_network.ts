@@ -6,7 +6,8 @@ import { checkHostElements } from "./check_host_elements.ts";
 import { checkPortGroups } from "./check_port_groups.ts";
 import { onlyPart, refuse, yesOrNo } from "./element_reader.ts";
 import type { Part } from "./element_reader.ts";
-import type { ForwardMode, Network } from "./network.ts";
+import { makesBridge } from "./network.ts";
+import type { Network } from "./network.ts";
 import { NetworkDefinitionError } from "./network_error.ts";
 import { parseBridge } from "./parse_bridge.ts";
 import { parseForward } from "./parse_forward.ts";
@@ -58,7 +59,9 @@ export function networkFromElement(root: XmlElement, file: string): Network {
   const routes = parseRoutes(part, addresses);
   const { mode } = forward.forward;
   checkForwardMode({ network: part, bridge, forward, hostElements });
-  checkPortGroups(part, { mode, hasBridge: hasBridge(mode, bridge.bridge.name) });
+  // The bridge of `bridge` mode is another's, but on this host.
+  const named = mode === "bridge" && bridge.bridge.name !== undefined;
+  checkPortGroups(part, { mode, hasBridge: makesBridge(mode) || named });
   return {
     name,
     ...(uuid === undefined ? {} : { uuid }),
@@ -115,23 +118,5 @@ function checkRoot(part: Part): void {
   // libvirt would not find a single one of its elements there.
   if ((attributes["xmlns"] ?? "") !== "") {
     refuse(part, "<network> is in a namespace, wanted none", "Remove xmlns");
-  }
-}
-
-/** The bridge of `bridge` mode is another's, but on this host. */
-function hasBridge(mode: ForwardMode, bridgeName: string | undefined): boolean {
-  switch (mode) {
-    case "isolated":
-    case "nat":
-    case "route":
-    case "open":
-      return true;
-    case "bridge":
-      return bridgeName !== undefined;
-    case "private":
-    case "vepa":
-    case "passthrough":
-    case "hostdev":
-      return false;
   }
 }

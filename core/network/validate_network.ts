@@ -1,8 +1,8 @@
 /** Checks that need several definitions: what two networks cannot both have. */
 import { formatSubnet, overlaps } from "../address.ts";
 import type { Subnet } from "../address.ts";
-import { isBridgeTemplate } from "./network.ts";
-import type { ForwardMode, Network } from "./network.ts";
+import { isBridgeTemplate, makesBridge } from "./network.ts";
+import type { Network } from "./network.ts";
 import { NetworkDefinitionError } from "./network_error.ts";
 import { quoted } from "../quoted.ts";
 
@@ -70,22 +70,6 @@ function checkBridge(defined: DefinedNetwork, bridges: Seen): void {
     `Bridge ${quoted(bridge.name)} of network ${quoted(name)} is that of ${describe(other)}`,
     "Write <bridge name='virbr%d'/> for a name that is free",
   );
-}
-
-function makesBridge(mode: ForwardMode): boolean {
-  switch (mode) {
-    case "isolated":
-    case "nat":
-    case "route":
-    case "open":
-      return true;
-    case "bridge":
-    case "private":
-    case "vepa":
-    case "passthrough":
-    case "hostdev":
-      return false;
-  }
 }
 
 interface OwnedSubnet {

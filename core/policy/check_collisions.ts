@@ -1,10 +1,9 @@
 /** Refuses networks whose addresses are in use by something else on this host. */
 import { formatSubnet, overlaps, parseSubnet, type Subnet } from "../address.ts";
 import { HostError, type HostRoute } from "../host.ts";
-import type { Network } from "../network/network.ts";
+import { makesBridge, type Network } from "../network/network.ts";
 import { quoted } from "../quoted.ts";
 import type { PlacedNetwork } from "./derive_policy.ts";
-import { ownsBridge } from "./place_networks.ts";
 
 /**
  * Routes that stand for "everything else" and so collide with nothing: the default routes, and
@@ -32,7 +31,7 @@ export function checkNetworkCollisions(
   entering: readonly PlacedNetwork[],
   active: readonly PlacedNetwork[],
 ): void {
-  for (const one of entering.filter(({ network }) => ownsBridge(network))) {
+  for (const one of entering.filter(({ network }) => makesBridge(network.forward.mode))) {
     for (const other of active) checkPair(one, other);
   }
 }
@@ -77,7 +76,7 @@ export function checkRouteCollisions(
   routes: readonly HostRoute[],
   known: readonly Subnet[],
 ): void {
-  if (!ownsBridge(network)) return;
+  if (!makesBridge(network.forward.mode)) return;
   for (const subnet of subnetsOf(network)) {
     if (known.some((one) => formatSubnet(one) === formatSubnet(subnet))) continue;
     const hit = routes.find(({ destination, device }) =>

@@ -1,7 +1,7 @@
 /** Gives every network the name of its bridge. */
 import { isElement, type XmlElement } from "@std/xml";
 import { problemOfInterfaceName } from "../network/interface_name.ts";
-import type { Bridge, Network } from "../network/network.ts";
+import { type Bridge, makesBridge, type Network } from "../network/network.ts";
 import { HostError } from "../host.ts";
 import { quoted } from "../quoted.ts";
 import type { PlacedNetwork } from "./derive_policy.ts";
@@ -38,7 +38,7 @@ export function placeNetworks(
 }
 
 function bridgeOf(network: Network, current: string | undefined, taken: Set<string>): string {
-  if (!ownsBridge(network)) return network.bridge.name ?? "";
+  if (!makesBridge(network.forward.mode)) return network.bridge.name ?? "";
   const fixed = fixedName(network.bridge.name);
   if (fixed !== undefined) return fixed;
   const template = network.bridge.name;
@@ -70,26 +70,9 @@ export function hasFixedName({ name }: Bridge): boolean {
   return fixedName(name) !== undefined;
 }
 
-/** Whether the mode has a bridge of its own, made for this network. */
-export function ownsBridge({ forward }: Network): boolean {
-  switch (forward.mode) {
-    case "isolated":
-    case "nat":
-    case "route":
-    case "open":
-      return true;
-    case "bridge":
-    case "private":
-    case "vepa":
-    case "passthrough":
-    case "hostdev":
-      return false;
-  }
-}
-
 /** The network with the bridge's name in its definition too, so that the record holds it. */
 function withBridgeName(network: Network, name: string): Network {
-  if (!ownsBridge(network) || network.bridge.name === name) return network;
+  if (!makesBridge(network.forward.mode) || network.bridge.name === name) return network;
   const { source } = network;
   const present = source.children.filter(isElement).some((node) => node.name.raw === "bridge");
   const bridge: XmlElement = {

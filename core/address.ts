@@ -6,13 +6,17 @@ export type Family = "ipv4" | "ipv6";
 
 /** One address: its value as an unsigned number, 32 bits for IPv4 and 128 for IPv6. */
 export interface IpAddress {
+  /** Tells how many bits `value` has: `::1` and `0.0.0.1` have the same value. */
   readonly family: Family;
+  /** The first byte is the highest: `10.0.0.1` is `0x0a000001n`. */
   readonly value: bigint;
 }
 
 /** A masked network: all bits of `value` below the prefix are zero. */
 export interface Subnet {
+  /** That of all its addresses; subnets of two families never overlap. */
   readonly family: Family;
+  /** Its first address, as in {@linkcode IpAddress}. */
   readonly value: bigint;
   /** 0 to 32 for IPv4, 0 to 128 for IPv6. */
   readonly prefix: number;
@@ -20,7 +24,9 @@ export interface Subnet {
 
 /** Both ends belong to the range. */
 export interface AddressRange {
+  /** Not above `end`, and of the same family. */
   readonly start: IpAddress;
+  /** The same as `start` for a single address. */
   readonly end: IpAddress;
 }
 

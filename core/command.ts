@@ -5,7 +5,9 @@ export type Program = "nft" | "tc" | "ip" | "sysctl";
 
 /** One run of a program: arguments and standard input, never a shell. */
 export interface Command {
+  /** A name, never a path. */
   readonly program: Program;
+  /** One word each, without the program itself; nothing expands them. */
   readonly args: readonly string[];
   /** Text for standard input; absent: none. */
   readonly stdin?: string;
@@ -15,11 +17,14 @@ export interface Command {
 export interface CommandResult {
   /** The exit status; 127 when the program is not installed, 126 when it may not be run. */
   readonly status: number;
+  /** Decoded as UTF-8; empty when the program was not run. */
   readonly stdout: string;
+  /** In English whatever the locale: some failures are recognised by their text. */
   readonly stderr: string;
 }
 
 /** Runs programs. Never throws for a program that fails: the result says so. */
 export interface CommandRunner {
+  /** Resolves when the program has ended and all that it printed is read. */
   run(command: Command): Promise<CommandResult>;
 }

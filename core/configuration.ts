@@ -21,9 +21,12 @@ export const DEFAULT_CONFIGURATION: Configuration = {
 
 /** A configuration that is not valid. Exit code 2. */
 export class ConfigurationError extends SyntaxError {
+  /** Shown before the message when nobody catches the error. */
   override readonly name = "ConfigurationError";
+  /** The keys there are, for an unknown one; otherwise undefined. */
   readonly hint: string | undefined;
 
+  /** Takes the message as it is printed: the place in the file, then the problem. */
   constructor(message: string, hint?: string) {
     super(message);
     this.hint = hint;

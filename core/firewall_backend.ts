@@ -9,6 +9,7 @@ export type BackendName = "nftables";
 
 /** What a backend may know while it compiles. */
 export interface Facts {
+  /** Only what the command asked for is filled in. */
   readonly host: HostFacts;
   /** The networks that are active now, those about to be replaced included. */
   readonly records: readonly Record[];
@@ -16,6 +17,7 @@ export interface Facts {
 
 /** Whether this host can use a backend, and how we know. */
 export interface Detection {
+  /** True when policies can be made true with it as the host is now. */
   readonly usable: boolean;
   /** One line: what was asked and what it answered. */
   readonly evidence: string;
@@ -33,12 +35,15 @@ export interface Drift {
 
 /** Packets and bytes since the network was brought up. */
 export interface Traffic {
+  /** IPv4 and IPv6 together. */
   readonly packets: number;
+  /** With the IP headers, without those of the link. */
   readonly bytes: number;
 }
 
 /** What is live for one network. */
 export interface NetworkInspection {
+  /** The network's name, as in its policy. */
   readonly network: string;
   /** From guests to beyond their bridge, the other way, and what was rejected. */
   readonly traffic?: { readonly out: Traffic; readonly in: Traffic; readonly rejected: Traffic };
@@ -46,12 +51,15 @@ export interface NetworkInspection {
 
 /** What is live, compared with what should be. */
 export interface Inspection {
+  /** One for each policy, in the order given, also when none of its rules is left. */
   readonly networks: readonly NetworkInspection[];
+  /** Empty when all is as it should be. */
   readonly drift: readonly Drift[];
 }
 
 /** One way of making policies true. */
 export interface FirewallBackend {
+  /** What `--backend`, `firewall_backend` and the records call it. */
   readonly name: BackendName;
   /** Asks only for itself; who else could do the job is no concern of a backend. */
   detect(host: Host): Promise<Detection>;
@@ -71,9 +79,12 @@ export interface FirewallBackend {
 
 /** A network that a backend cannot express. Exit code 4. */
 export class UnsupportedNetworkError extends RangeError {
+  /** Shown before the message when nobody catches the error. */
   override readonly name = "UnsupportedNetworkError";
+  /** What to write in the definition instead; undefined when nothing would do. */
   readonly hint: string | undefined;
 
+  /** Takes the message as it is printed: capital first letter, no final period. */
   constructor(message: string, hint?: string) {
     super(message);
     this.hint = hint;
@@ -82,9 +93,12 @@ export class UnsupportedNetworkError extends RangeError {
 
 /** No backend can be used, or not the one that was asked for. Exit code 4. */
 export class NoBackendError extends Error {
+  /** Shown before the message when nobody catches the error. */
   override readonly name = "NoBackendError";
+  /** What to choose or to install, or which command tells. */
   readonly hint: string | undefined;
 
+  /** Takes the message as it is printed: capital first letter, no final period. */
   constructor(message: string, hint?: string) {
     super(message);
     this.hint = hint;

@@ -29,6 +29,7 @@ export interface RecordStore {
 
 /** One entry of the host's main routing table. */
 export interface HostRoute {
+  /** `0.0.0.0/0` or `::/0` for a default route. */
   readonly destination: Subnet;
   /** The interface; absent for a route without one. */
   readonly device?: string;
@@ -36,6 +37,7 @@ export interface HostRoute {
 
 /** An interface whose IPv6 routes came from a router's advertisement. */
 export interface AdvertisedInterface {
+  /** The interface name, such as `eth0`. */
   readonly device: string;
   /** The kernel's `accept_ra`: 1 means not while the host forwards. */
   readonly acceptRa: number;
@@ -47,9 +49,11 @@ export interface HostFacts {
   readonly kernel?: string;
   /** The names of all network interfaces. */
   readonly interfaces: readonly string[];
+  /** Those that lead somewhere: no `blackhole`, no `unreachable`. */
   readonly routes: readonly HostRoute[];
   /** True where the kernel forwards packets of that family already. */
   readonly forwarding: Readonly<{ [family in Family]: boolean }>;
+  /** Interfaces that may lose their routes once the host forwards IPv6. */
   readonly advertised: readonly AdvertisedInterface[];
   /** Interfaces that have the queueing discipline `clsact`. */
   readonly clsact: readonly string[];
@@ -57,8 +61,11 @@ export interface HostFacts {
 
 /** Which facts are needed: asking costs a program each. What is not asked for is empty. */
 export interface FactsWanted {
+  /** Needed to generate bridge names, and to repair DHCP checksums. */
   readonly interfaces: boolean;
+  /** Needed to repair DHCP checksums without taking somebody else's queue. */
   readonly clsact: boolean;
+  /** Needed by every mode that lets guests out of their bridge. */
   readonly forwarding: boolean;
   /** The families whose routes are needed; IPv6 includes what routers advertised. */
   readonly routes: readonly Family[];
@@ -72,16 +79,24 @@ export interface Host extends CommandRunner {
   readonly kernel: string;
   /** True when the user may change the firewall. */
   readonly privileged: boolean;
+  /** What is remembered of the active networks; gone at boot, as the rules are. */
   readonly records: RecordStore;
-  /** @throws {HostError} When the machine does not answer. */
+  /**
+   * Asks the machine, each time anew.
+   *
+   * @throws {HostError} When it does not answer.
+   */
   facts(wanted: FactsWanted): Promise<HostFacts>;
 }
 
 /** The machine, or the way it is asked, is not as it must be. Exit code 1. */
 export class HostError extends Error {
+  /** Shown before the message when nobody catches the error. */
   override readonly name = "HostError";
+  /** What to type to put it right; undefined when there is no one thing to say. */
   readonly hint: string | undefined;
 
+  /** Takes the message as it is printed: capital first letter, no final period. */
   constructor(message: string, hint?: string) {
     super(message);
     this.hint = hint;

@@ -12,7 +12,11 @@ import { quoted } from "../core/quoted.ts";
 /** Far more than any definition has; whatever is longer is not one. */
 const MAXIMUM_BYTES = 4 * 1024 * 1024;
 
-/** @param directory Where `NAME.xml` stands for the name `NAME`. */
+/**
+ * Looks definitions up as files, each time anew. Needs `--allow-read`.
+ *
+ * @param directory Where `NAME.xml` stands for the name `NAME`.
+ */
 export function definitionFiles(directory: string): DefinitionSource {
   return {
     read: async (argument) => await readDefinition(directory, argument),

@@ -20,7 +20,10 @@ const LOSS = "DHCP replies may reach guests with a bad UDP checksum, which some 
 /** Names that a batch line of tc takes as one word: `#` and quotes mean something to it. */
 const BATCH_WORD = /^[A-Za-z0-9_.@+\-=,~^]+$/;
 
-type Repair = Pick<NetworkChange, "removal" | "warnings"> & { readonly steps: readonly Step[] };
+/** The repair, the way back, and why there is none where `steps` is empty. */
+export type Repair = Pick<NetworkChange, "removal" | "warnings"> & {
+  readonly steps: readonly Step[];
+};
 
 /** Nothing for a network without DHCP over IPv4; a warning where the repair cannot be put in place. */
 export function checksumRepair(policy: FilteredPolicy, facts: Facts): Repair {

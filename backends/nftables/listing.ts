@@ -18,12 +18,14 @@ export interface Listing {
   readonly rules: ReadonlyMap<string, readonly string[]>;
   /** For each map its type and its elements: key → verdict. */
   readonly maps: ReadonlyMap<string, { readonly type: string; readonly elements: Elements }>;
+  /** Packets and bytes that each named counter has counted since it was made. */
   readonly counters: ReadonlyMap<string, { readonly packets: number; readonly bytes: number }>;
   /** Anything else somebody put into the table, as `kind name`. */
   readonly others: readonly string[];
 }
 
-type Elements = ReadonlyMap<string, string>;
+/** The elements of one map: key as in a script → verdict, such as `jump from-virbr0`. */
+export type Elements = ReadonlyMap<string, string>;
 type Json = Readonly<Record<string, unknown>>;
 
 /**
@@ -97,15 +99,18 @@ function readObject(
 
 /** Keys are written as in a script; a star in a map without intervals is only a star. */
 function element(map: Json, [key, verdict]: readonly unknown[]): [string, string] {
-  const inner = typeof key === "object" && key !== null && "elem" in key
-    ? String(object(object(key)["elem"])["val"])
-    : String(key);
+  const bare = typeof key === "object" && key !== null && "elem" in key
+    ? object(object(key)["elem"])["val"]
+    : key;
+  const inner = typeof bare === "string" ? bare : JSON.stringify(bare);
   const escaped = inner.endsWith("*") ? `${inner.slice(0, -1)}\\*` : inner;
   return [map["type"] === "ifname" ? `"${escaped}"` : inner, statement(verdict)];
 }
 
 /** One statement as a script would have it; what bridgewall never writes stays JSON. */
 function statement(expression: unknown): string {
+  // What nft has no JSON for it prints as text.
+  if (typeof expression === "string") return expression.replace(/\s+/g, " ");
   const [[kind, value] = ["", null]] = Object.entries(object(expression));
   switch (kind) {
     case "accept":
@@ -139,19 +144,20 @@ function statement(expression: unknown): string {
 function rejectStatement(value: unknown): string {
   if (value === null) return "reject";
   const { type, expr } = object(value);
-  return type === "icmpx" && expr === "port-unreachable" ? "reject" : `reject ${type} ${expr}`;
+  if (type === "icmpx" && expr === "port-unreachable") return "reject";
+  return ["reject", type, expr].filter((word) => word !== undefined).join(" ");
 }
 
 function matchStatement({ op, left, right }: Json): string {
   const key = selector(left);
-  if (key === "ct state" && Array.isArray(right)) return `${key} ${right.join(",")}`;
-  const not = op === "!=" ? "!= " : "";
-  if (key.endsWith("name")) return `${key} ${not}"${String(right)}"`;
-  if (/ [sd]addr$/.test(key)) return `${key} ${not}${rangesText(operand(right))}`;
+  if (key === "ct state" && op === "in" && Array.isArray(right)) return `${key} ${right.join(",")}`;
+  const operator = op === "==" || op === "in" ? "" : `${String(op)} `;
+  if (key.endsWith("name") && typeof right === "string") return `${key} ${operator}"${right}"`;
+  if (/ [sd]addr$/.test(key)) return `${key} ${operator}${rangesText(operand(right))}`;
   const values = typeof right === "object" && right !== null && "set" in right
     ? `{ ${list(object(right)["set"]).map(plain).join(", ")} }`
     : plain(right);
-  return `${key} ${not}${values}`;
+  return `${key} ${operator}${values}`;
 }
 
 function translationStatement(kind: string, value: Json): string {
@@ -171,7 +177,7 @@ function selector(value: unknown): string {
   if (ct !== undefined) return `ct ${String(object(ct)["key"])}`;
   if (payload !== undefined) {
     const { protocol, field } = object(payload);
-    return `${String(protocol)} ${String(field)}`;
+    if (protocol !== undefined) return `${String(protocol)} ${String(field)}`;
   }
   return JSON.stringify(value);
 }

@@ -4,7 +4,11 @@ import { compileChange } from "./compile.ts";
 import { detectNftables } from "./detect.ts";
 import { inspectTable } from "./inspect.ts";
 
-/** @param table The name of the table that holds everything: letters, digits, `_` and `-`. */
+/**
+ * The backend that keeps all that it installs in one table of family `inet`.
+ *
+ * @param table The name of that table: letters, digits, `_` and `-`.
+ */
 export function nftables(table: string): FirewallBackend {
   return {
     name: "nftables",

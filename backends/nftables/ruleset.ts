@@ -41,27 +41,37 @@ import {
 
 /** One rule: its statements as nft lists them, and its comment with quotes. */
 export interface Rule {
+  /** Such as `iifname vmap @from_bridge`: what `check` compares with the live rule. */
   readonly statements: string;
+  /** For people who list the ruleset; `check` passes over it. */
   readonly comment: string;
 }
 
 /** A chain that a verdict map jumps to. */
 export interface Chain {
+  /** Its task and the bridge, such as `from-virbr0`. */
   readonly name: string;
+  /** In quotes, with the network's name, which no identifier can hold. */
   readonly comment: string;
+  /** In the order in which packets meet them. */
   readonly rules: readonly Rule[];
 }
 
 /** `key : jump chain` in one of the maps. */
 export interface MapElement {
+  /** One of the maps that the group's base chain looks up. */
   readonly map: MapName;
+  /** As nft writes it: an interface name in quotes, or an address of the host's. */
   readonly key: string;
+  /** The chain that packets with this key go to; it belongs to the same group. */
   readonly chain: string;
 }
 
 /** A named counter. */
 export interface Counter {
+  /** What it counts and the bridge, such as `rejected-virbr0`. */
   readonly name: string;
+  /** In quotes, with the network's name: `"default: rejected"`. */
   readonly comment: string;
 }
 
@@ -79,13 +89,17 @@ export type MapName = keyof typeof MAPS;
 
 /** Objects that come and go together. */
 export interface ObjectGroup {
+  /** Made before the elements that jump to them, deleted after. */
   readonly chains: readonly Chain[];
+  /** The only way into the chains: without them the rules are never met. */
   readonly elements: readonly MapElement[];
+  /** Those that the rules count in; translation has none. */
   readonly counters: readonly Counter[];
 }
 
 /** Everything that belongs to one network. */
 export interface NetworkRuleset {
+  /** Whom the guests may reach, and who may reach them. */
   readonly filter: ObjectGroup;
   /** Absent when nothing is translated: then conntrack need not be loaded for it. */
   readonly translation?: ObjectGroup;
@@ -93,10 +107,15 @@ export interface NetworkRuleset {
 
 /** A base chain and its rules, shared by all networks. */
 export interface BaseChain {
+  /** `forward` or `postrouting`. */
   readonly name: string;
+  /** Type, hook, priority and policy, as they stand in `add chain`. */
   readonly hook: string;
+  /** In quotes; no network's name, since the chain belongs to all of them. */
   readonly comment: string;
+  /** Lookups in the maps alone, the same however many networks there are. */
   readonly rules: readonly Rule[];
+  /** The maps that its rules look up; they come and go with the chain. */
   readonly maps: readonly MapName[];
 }
 
@@ -142,7 +161,11 @@ export function counterNames(
   };
 }
 
-/** @throws {UnsupportedNetworkError} For interface names that nft cannot write. */
+/**
+ * The objects of one network. The base chains that lead to them belong to all networks.
+ *
+ * @throws {UnsupportedNetworkError} For interface names that nft cannot write.
+ */
 export function networkRuleset(policy: FilteredPolicy): NetworkRuleset {
   const filter = filterGroup(policy);
   const translated = policy.families.filter(({ forwarding }) =>

@@ -5,6 +5,7 @@ import type { Command } from "../command.ts";
 export interface Step {
   /** What it does, as the end of "Cannot …": `load the nftables rules`. */
   readonly purpose: string;
+  /** One that fails ends the operation, unless the step is `optional`. */
   readonly command: Command;
   /**
    * Present when the network works without this step: what is lost when it fails, as a sentence
@@ -21,6 +22,7 @@ export interface Step {
  * network would make again (its counters) is kept.
  */
 export interface RemovalGroup {
+  /** Recorded as they are, so that the rules can go when nobody remembers the policy. */
   readonly commands: readonly Command[];
   /** True: a command that fails is passed over, because there is no telling why it did. */
   readonly ignoreErrors: boolean;
@@ -28,9 +30,11 @@ export interface RemovalGroup {
 
 /** How one network gets in and out. */
 export interface NetworkChange {
+  /** The network's name, as in its policy. */
   readonly network: string;
   /** Replaces whatever an earlier installation of the same shape left behind. */
   readonly install: readonly Step[];
+  /** What refers to something stands before it, so that nothing goes while in use. */
   readonly removal: readonly RemovalGroup[];
   /** Promises that cannot be kept on this host, as sentences without a period. */
   readonly warnings: readonly string[];
@@ -38,6 +42,7 @@ export interface NetworkChange {
 
 /** What a backend wants done for some networks. */
 export interface Change {
+  /** One for each policy, in the order given. */
   readonly networks: readonly NetworkChange[];
   /** Takes everything of this backend away, whatever it looks like by now. */
   readonly reset: readonly Command[];

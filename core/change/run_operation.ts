@@ -7,8 +7,11 @@ import { outcome, StepFailedError } from "./step_error.ts";
 
 /** A network that gets in. */
 export interface Entering {
+  /** The network's name, which its record has too. */
   readonly name: string;
+  /** What its record will hold: the definition and the way back. */
   readonly installation: Installation;
+  /** Empty for a network without rules (mode `open`). */
   readonly steps: readonly Step[];
 }
 
@@ -18,6 +21,7 @@ export interface Operation {
   readonly leaving: readonly Installation[];
   /** What stands now and stays. */
   readonly staying: readonly Installation[];
+  /** What stands afterwards beside `staying`: all of it or, after an error, nothing. */
   readonly entering: readonly Entering[];
   /** Settings of the host itself, made once the rules stand. */
   readonly settings: readonly Step[];
@@ -76,6 +80,7 @@ export async function runOperation(
 
 /** The operation failed, and so did the attempt to restore what stood before. Exit code 1. */
 export class NotRestoredError extends HostError {
+  /** Tells both: why the operation failed, and why the way back did. */
   constructor(cause: Error, second: Error) {
     super(
       `${cause.message}\nWhat stood before could not be restored either: ${second.message}`,

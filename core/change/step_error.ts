@@ -8,10 +8,16 @@ const LINES_AROUND = 2;
 
 /** A required command failed. Exit code 1, and nothing of the operation is left. */
 export class StepFailedError extends HostError {
+  /** What was run, with its script: that of several steps where they were joined. */
   readonly command: Command;
+  /** What the program answered; the message shows the most of it. */
   readonly result: CommandResult;
 
-  /** @param purpose What was to be done, as the end of "Cannot …". */
+  /**
+   * Makes the message: what the program said, and the lines of the script that it complains of.
+   *
+   * @param purpose What was to be done, as the end of "Cannot …".
+   */
   constructor(purpose: string, command: Command, result: CommandResult) {
     super(
       [`Cannot ${purpose}: ${outcome(command, result)}`, ...details(command, result)].join("\n"),

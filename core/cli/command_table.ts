@@ -2,23 +2,29 @@
 
 /** An option, written `--name` or `--name VALUE`. */
 export interface OptionEntry {
+  /** Without the dashes, such as `state-dir`. */
   readonly name: string;
   /** What the value stands for; absent: the option has none. */
   readonly value?: string;
+  /** What it does, as a line of the help: no capital, no period. */
   readonly help: string;
 }
 
 /** A command. */
 export interface CommandEntry {
+  /** What is typed, and what the help lists. */
   readonly name: CommandName;
   /** What stands after the name, for the usage line. */
   readonly operands: string;
   /** At most so many operands: none, or any number. */
   readonly takesNetworks: boolean;
+  /** What it does, as a line of the help: no capital, no period. */
   readonly summary: string;
   /** Paragraphs for `bridgewall help COMMAND`. */
   readonly details: readonly string[];
+  /** Its own; {@linkcode GLOBAL_OPTIONS} come on top. */
   readonly options: readonly OptionEntry[];
+  /** Whole lines to type, for `bridgewall help COMMAND`. */
   readonly examples: readonly string[];
 }
 

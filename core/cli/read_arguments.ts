@@ -11,23 +11,35 @@ import {
 
 /** How results and messages are printed. */
 export interface Manner {
+  /** `--json`: results and errors are printed for programs. */
   readonly json: boolean;
+  /** `--quiet`: nothing is said but errors and warnings. */
   readonly quiet: boolean;
+  /** `--verbose`: every command that is run is shown, with its script. */
   readonly verbose: boolean;
+  /** False with `--no-color`; true leaves it to the terminal and `NO_COLOR`. */
   readonly color: boolean;
 }
 
 /** A command with everything that was said about it. */
 export interface Request {
+  /** The command to run; `help` is a {@linkcode Wish} of its own. */
   readonly command: CommandName;
+  /** The operands as they were typed: names, paths, or `-` for standard input. */
   readonly networks: readonly string[];
+  /** `--all`: every network that the command can work on. */
   readonly all: boolean;
+  /** `--explain`, which only `plan` takes: sentences instead of scripts. */
   readonly explain: boolean;
+  /** `--backend`; absent: as configured. */
   readonly backend?: string;
+  /** `--config`; absent: the usual file, which may be missing. */
   readonly config?: string;
+  /** `--state-dir`; absent: where the platform keeps records. */
   readonly stateDirectory?: string;
   /** Absent: as configured. */
   readonly wait?: number;
+  /** `--no-sysctl`: forwarding settings are left alone, whatever is configured. */
   readonly noSysctl: boolean;
 }
 
@@ -51,7 +63,11 @@ export function readManner(words: readonly string[]): Manner {
   };
 }
 
-/** @throws {UsageError} For words that mean nothing, or not in that place. */
+/**
+ * What the user wants. Networks are not looked up: whether they exist is for the command to find.
+ *
+ * @throws {UsageError} For words that mean nothing, or not in that place.
+ */
 export function readArguments(words: readonly string[]): Wish {
   const values = parseWords(words, [...GLOBAL_OPTIONS, ...COMMANDS.flatMap((one) => one.options)]);
   const [name, ...operands] = (values["_"] as readonly unknown[]).map(String);

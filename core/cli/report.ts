@@ -11,7 +11,9 @@ import type { Manner } from "./read_arguments.ts";
 
 /** Where the words go. */
 export interface Terminal {
+  /** Writes to standard output, where only results go. */
   writeData(text: string): void;
+  /** Writes to standard error: notes, warnings and errors. */
   writeMessage(text: string): void;
   /** True when messages may be coloured. */
   readonly colour: boolean;

@@ -14,6 +14,7 @@ export interface Options {
 
 /** One definition as the user gave it. */
 export interface DefinitionText {
+  /** XML, decoded but not parsed yet. */
   readonly text: string;
   /** For messages: the path, or `-` for standard input. */
   readonly file: string;
@@ -43,11 +44,15 @@ export interface Messages {
 
 /** Everything a command may use. */
 export interface Context {
+  /** The machine: every effect of the command goes through it. */
   readonly host: Host;
   /** Most preferred first. */
   readonly backends: readonly FirewallBackend[];
+  /** From the command line, else from the configuration file. */
   readonly options: Options;
+  /** Where arguments that name definitions are looked up. */
   readonly definitions: DefinitionSource;
+  /** For standard error; results are given back instead. */
   readonly messages: Messages;
 }
 
@@ -57,14 +62,18 @@ export interface CommandOutput {
   readonly text: readonly string[];
   /** The same for programs, with `--json`. */
   readonly json: unknown;
+  /** 0; 3 when `check` found drift, 4 when `backends` found none. Failures throw. */
   readonly exitCode: number;
 }
 
 /** The command was used wrongly. Exit code 2. */
 export class UsageError extends Error {
+  /** Shown before the message when nobody catches the error. */
   override readonly name = "UsageError";
+  /** What to type instead; undefined when the message says it all. */
   readonly hint: string | undefined;
 
+  /** Takes the message as it is printed: capital first letter, no final period. */
   constructor(message: string, hint?: string) {
     super(message);
     this.hint = hint;

@@ -13,15 +13,21 @@ import { recordedNetwork } from "./prepare.ts";
 
 /** One network on record and what became of it. */
 export interface InspectedRecord {
+  /** As it was found, an interrupted change included. */
   readonly record: Record;
+  /** What the record holds, whatever the definition's file says by now. */
   readonly network: Network;
+  /** Derived from `network`: what the live rules are compared with. */
   readonly policy: Policy;
+  /** Undefined when nothing counts: no rules (mode `open`), or none that still stand. */
   readonly traffic: NetworkInspection["traffic"];
 }
 
 /** All networks on record, and what differs from what they promise. */
 export interface InspectedRecords {
+  /** Sorted by name. */
   readonly networks: readonly InspectedRecord[];
+  /** Interrupted changes, then rules, then forwarding that is off. Empty: all is well. */
   readonly drift: readonly Drift[];
 }
 

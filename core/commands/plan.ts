@@ -19,7 +19,11 @@ const FRESH_HOST: HostFacts = {
   clsact: [],
 };
 
-/** @throws What {@linkcode prepareNetworks} throws: a plan is refused where `up` would be. */
+/**
+ * The commands that `up` would run, or with `explain` what the networks may do, in sentences.
+ *
+ * @throws What {@linkcode prepareNetworks} throws: a plan is refused where `up` would be.
+ */
 export async function plan(
   context: Context,
   names: NetworkArguments & { readonly explain: boolean },

@@ -20,8 +20,11 @@ import { type Installation, type Record, RecordError } from "../record/record.ts
 
 /** What is known before anything is decided. */
 export interface Situation {
+  /** The one that compiles the policies of all these networks. */
   readonly backend: FirewallBackend;
+  /** At least what {@linkcode factsFor} says for these networks. */
   readonly facts: HostFacts;
+  /** Those of all active networks, the ones about to be replaced included. */
   readonly records: readonly Record[];
   /** False leaves the kernel's forwarding settings alone. */
   readonly sysctl: boolean;
@@ -57,7 +60,9 @@ export interface Prepared {
   readonly entering: readonly Entering[];
   /** Networks that had rules and, by their new definition, get none from any host firewall. */
   readonly leaving: readonly string[];
+  /** Forwarding to switch on; empty when it is on, or to be left alone. */
   readonly settings: readonly Step[];
+  /** What the user should know although nothing is refused. */
   readonly warnings: readonly string[];
 }
 

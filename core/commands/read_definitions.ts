@@ -9,6 +9,7 @@ import { type Context, type DefinitionText, UsageError } from "./context.ts";
 
 /** The networks that a command was given. */
 export interface NetworkArguments {
+  /** As typed: names, paths, or `-` for standard input; empty with `all`. */
   readonly names: readonly string[];
   /** True: all of them. */
   readonly all: boolean;
@@ -59,7 +60,11 @@ export async function namedRecords(
   };
 }
 
-/** @throws {HostError} For the first network that is not active. */
+/**
+ * Ends a command that was given the names of networks without a record.
+ *
+ * @throws {HostError} For the first network that is not active.
+ */
 export function refuseMissing(missing: readonly string[]): void {
   const [first] = missing;
   if (first === undefined) return;

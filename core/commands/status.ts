@@ -8,7 +8,11 @@ import type { CommandOutput, Context } from "./context.ts";
 import { driftSentence, type InspectedRecord, inspectRecords } from "./inspect_records.ts";
 import { namedRecords, type NetworkArguments, refuseMissing } from "./read_definitions.ts";
 
-/** @throws {HostError} When a network that was named is not active. */
+/**
+ * Shows the networks that were named, else all: where they are, their traffic and their drift.
+ *
+ * @throws {HostError} When a network that was named is not active.
+ */
 export async function status(context: Context, names: NetworkArguments): Promise<CommandOutput> {
   const { networks, drift } = await inspectRecords(context);
   const all = names.all || names.names.length === 0;

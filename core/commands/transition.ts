@@ -17,8 +17,11 @@ import { compileNetworks, type Prepared, recordedNetwork } from "./prepare.ts";
 
 /** The machine as it was found, under the lock. */
 export interface Snapshot {
+  /** The one that installs; to remove, the commands in the records are enough. */
   readonly backend: FirewallBackend;
+  /** As far as the command asked for them: the rest is empty. */
   readonly facts: HostFacts;
+  /** Sorted by name; {@linkcode settle} makes all of them active. */
   readonly records: readonly Record[];
 }
 
@@ -26,7 +29,9 @@ export interface Snapshot {
 export interface Transition {
   /** Names of networks that go for good. */
   readonly leaving: readonly string[];
+  /** Networks to install; one that has a record is refreshed. */
   readonly entering: readonly Entering[];
+  /** Made once the rules stand, and not taken back with them. */
   readonly settings: Prepared["settings"];
 }
 

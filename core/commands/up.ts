@@ -9,16 +9,23 @@ import { runTransition } from "./transition.ts";
 
 /** What `up` tells of one network with `--json`. */
 export interface NetworkSummary {
+  /** As in the definition, nothing escaped but what JSON escapes. */
   readonly name: string;
+  /** libvirt's word; `isolated` when there is no `<forward>`. */
   readonly mode: Policy["mode"];
   /** Null when no bridge of this host's belongs to the network. */
   readonly bridge: string | null;
   /** Null when the network needs no rules. */
   readonly backend: string | null;
+  /** `not filtered`: a bridged mode, which no host firewall sees; it gets no record. */
   readonly state: "active" | "not filtered";
 }
 
-/** @throws What {@linkcode locked} and {@linkcode prepareNetworks} throw; then nothing is changed. */
+/**
+ * Brings up all of the networks or none; those that are active are refreshed.
+ *
+ * @throws What {@linkcode locked} and {@linkcode prepareNetworks} throw; then nothing is changed.
+ */
 export async function up(context: Context, names: NetworkArguments): Promise<CommandOutput> {
   const networks = await readDefinitions(context, names);
   const { messages, options } = context;

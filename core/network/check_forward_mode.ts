@@ -14,8 +14,11 @@ import type { ParsedForward } from "./parse_forward.ts";
 
 /** What was read of a network before the parts are held against each other. */
 export interface ParsedParts {
+  /** The `<network>` itself, for the place of errors. */
   readonly network: Part;
+  /** Empty when there is no `<bridge>`. */
   readonly bridge: ParsedBridge;
+  /** Mode `isolated` when there is no `<forward>`. */
   readonly forward: ParsedForward;
   /** The names of elements that only a network with a host on it can have. */
   readonly hostElements: readonly string[];

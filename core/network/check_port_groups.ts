@@ -6,6 +6,7 @@ import { quoted } from "../quoted.ts";
 
 /** What decides which settings a network can carry. */
 export interface Carrier {
+  /** `hostdev` and `passthrough` carry a `<vlan>` without a bridge. */
   readonly mode: ForwardMode;
   /** True when the guests are on a bridge of the host. */
   readonly hasBridge: boolean;

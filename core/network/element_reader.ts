@@ -8,7 +8,9 @@ import { quoted } from "../quoted.ts";
 
 /** An element and the file it stands in. */
 export interface Part {
+  /** Errors point at its start tag. */
   readonly element: XmlElement;
+  /** For messages: the path, `-` for standard input, or `record of NAME`. */
   readonly file: string;
 }
 

@@ -44,7 +44,9 @@ export function makesBridge(mode: ForwardMode): boolean {
 
 /** Ports from 0 to 65535; both ends belong to the range. */
 export interface PortRange {
+  /** At least 1 in a definition: packets that leave from port 0 get no answer. */
   readonly start: number;
+  /** Above `start` in a definition: libvirt wants two ports or more. */
   readonly end: number;
 }
 
@@ -71,6 +73,7 @@ export function isBridgeTemplate(name: string): boolean {
 export interface NetworkAddress {
   /** The host's own address on the bridge. */
   readonly address: IpAddress;
+  /** By prefix or netmask; without either, by the address's class (RFC 791), or /64. */
   readonly subnet: Subnet;
   /** True when the host answers DHCP there: a `<range>` or a `<host>` in `<dhcp>`. */
   readonly dhcp: boolean;
@@ -80,7 +83,9 @@ export interface NetworkAddress {
 
 /** One `<route>`: a network behind a guest. */
 export interface NetworkRoute {
+  /** Everything when the element has neither prefix nor netmask. */
   readonly destination: Subnet;
+  /** The guest's address; it lies in the subnet of one of the network's addresses. */
   readonly gateway: IpAddress;
 }
 
@@ -92,9 +97,13 @@ export interface Network {
   readonly uuid?: string;
   /** True: guests may talk IPv6 among themselves although the host has no address there. */
   readonly ipv6: boolean;
+  /** Mode `isolated` when there is no `<forward>`. */
   readonly forward: Forward;
+  /** In bridged modes that of somebody else, if any. */
   readonly bridge: Bridge;
+  /** Any number of either family; empty when the host is no part of the network. */
   readonly addresses: readonly NetworkAddress[];
+  /** Networks behind guests; their addresses count as guests' own. */
   readonly routes: readonly NetworkRoute[];
   /** The definition as it was read, with the elements this program does not know. */
   readonly source: XmlElement;

@@ -10,14 +10,18 @@ export interface SourcePosition {
 
 /** A definition that is not valid XML, or not a valid network. Exit code 2. */
 export class NetworkDefinitionError extends SyntaxError {
+  /** Shown before the message when nobody catches the error. */
   override readonly name = "NetworkDefinitionError";
   /** The file as the user named it, `-` for standard input. */
   readonly file: string;
+  /** Where the offending element begins, or where the XML cannot be read on. */
   readonly position: SourcePosition;
   /** What to type instead, when there is one thing to say. */
   readonly hint: string | undefined;
 
   /**
+   * Puts the place before the problem: `lan.xml:3:5: …`.
+   *
    * @param problem What is wrong: capital first letter, no final period.
    */
   constructor(problem: string, file: string, position: SourcePosition, hint?: string) {

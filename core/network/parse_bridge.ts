@@ -13,6 +13,7 @@ import type { Bridge } from "./network.ts";
 
 /** `<bridge>` with what only checks look at. */
 export interface ParsedBridge {
+  /** What the network keeps of it; empty when there is no `<bridge>`. */
   readonly bridge: Bridge;
   /** What it says that is for bridges the host makes: attribute names. */
   readonly settings: readonly string[];

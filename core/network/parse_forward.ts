@@ -20,6 +20,7 @@ const MODES = [
 
 /** `<forward>` with what only checks look at. */
 export interface ParsedForward {
+  /** What the network keeps of it; libvirt's mode `none` has become `isolated`. */
   readonly forward: Forward;
   /** True when it names an interface or a device that guests get a part of. */
   readonly hasPool: boolean;

@@ -15,8 +15,11 @@ import type { PortRange } from "./network.ts";
 
 /** What `<nat>` says; the words are those of the forward mode `nat`. */
 export interface Translation {
+  /** False unless it says `ipv6='yes'`: IPv6 is routed. */
   readonly ipv6: boolean;
+  /** IPv4 only; absent: the address of the outgoing interface. */
   readonly addresses?: AddressRange;
+  /** {@linkcode DEFAULT_NAT_PORTS} when there is no `<port>`, or one of zeros. */
   readonly ports: PortRange;
 }
 

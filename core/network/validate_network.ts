@@ -8,7 +8,9 @@ import { quoted } from "../quoted.ts";
 
 /** A network and the file it was read from. */
 export interface DefinedNetwork {
+  /** Valid on its own. */
   readonly network: Network;
+  /** For messages: the path, or `-` for standard input. */
   readonly file: string;
 }
 

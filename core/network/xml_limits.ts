@@ -18,6 +18,7 @@ export interface XmlLimits {
 
 /** Why a text is refused, and where. */
 export interface XmlProblem {
+  /** Capital first letter, no final period. */
   readonly problem: string;
   /** In UTF-16 code units. */
   readonly offset: number;

@@ -13,7 +13,9 @@ export const OUTER_SCOPE: NamespaceScope = new Map([["xml", XML_URI]]);
 
 /** An element's names after its declarations were applied. */
 export interface ResolvedNames {
+  /** What its children see: the outer scope with its own declarations. */
   readonly scope: NamespaceScope;
+  /** With the namespace that its prefix stands for. */
   readonly name: XmlName;
 }
 

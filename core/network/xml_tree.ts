@@ -12,6 +12,7 @@ export interface XmlPosition {
 
 /** The text is not well-formed, or beyond a limit. */
 export class XmlSyntaxError extends SyntaxError {
+  /** Shown before the message when nobody catches the error. */
   override readonly name = "XmlSyntaxError";
   /** 1 for the first line. */
   readonly line: number;
@@ -21,6 +22,8 @@ export class XmlSyntaxError extends SyntaxError {
   readonly offset: number;
 
   /**
+   * Puts the place after the problem: `… at line 3, column 5`.
+   *
    * @param problem What is wrong: capital first letter, no final period.
    */
   constructor(problem: string, position: XmlPosition) {
@@ -45,28 +48,35 @@ export interface XmlName {
 
 /** `<?xml …?>`. */
 export interface XmlDeclarationEvent extends XmlPosition {
+  /** The tag by which @std/xml tells its events apart. */
   readonly type: "declaration";
   /** `1.0`, or another that starts with `1.`. */
   readonly version: string;
   /** As it was written; the text is decoded already. */
   readonly encoding?: string;
+  /** Read only: without a DOCTYPE it means nothing. */
   readonly standalone?: "yes" | "no";
 }
 
 /** Text, references replaced. */
 export interface XmlTextNode {
+  /** What {@linkcode isText} goes by. */
   readonly type: "text";
+  /** White space is kept unless the reader was told to drop it. */
   readonly text: string;
 }
 
 /** `<![CDATA[…]]>`. */
 export interface XmlCDataNode {
+  /** What {@linkcode isCData} goes by. */
   readonly type: "cdata";
+  /** What stands between the brackets: `<` and `&` mean themselves. */
   readonly text: string;
 }
 
 /** `<!--…-->`. */
 export interface XmlCommentNode {
+  /** What {@linkcode isComment} goes by. */
   readonly type: "comment";
   /** Without `--`, and no `-` at the end. */
   readonly text: string;
@@ -74,13 +84,16 @@ export interface XmlCommentNode {
 
 /** An element with all that it holds. */
 export interface XmlElement {
+  /** What {@linkcode isElement} goes by. */
   readonly type: "element";
+  /** With the namespace that its prefix stands for. */
   readonly name: XmlName;
   /**
    * By the name as it was written. What {@linkcode parse} gives has no prototype, so a missing
    * attribute is `undefined` whatever its name.
    */
   readonly attributes: Readonly<Record<string, string>>;
+  /** In the order of the document. */
   readonly children: readonly XmlNode[];
   /** Where its start tag begins. An extension of @std/xml: absent in a tree made by hand. */
   readonly position?: Pick<XmlPosition, "line" | "column">;
@@ -93,6 +106,7 @@ export type XmlNode = XmlElement | XmlTextNode | XmlCDataNode | XmlCommentNode;
 export interface XmlDocument {
   /** Absent when the text had none. */
   readonly declaration?: XmlDeclarationEvent;
+  /** The one element that holds all others. */
   readonly root: XmlElement;
 }
 

@@ -23,6 +23,8 @@ const EVERYTHING = [
 const LINK_LOCAL = parseSubnet("fe80::/10");
 
 /**
+ * Refuses networks that want what an active one has: a bridge, a UUID, addresses.
+ *
  * @param entering The networks that are to be brought up.
  * @param active The networks that stay.
  * @throws {HostError} When two networks share a bridge or addresses. Both are named.
@@ -67,6 +69,8 @@ function checkPair(one: PlacedNetwork, other: PlacedNetwork): void {
 }
 
 /**
+ * Refuses a network whose addresses the host reaches some other way.
+ *
  * @param known Subnets that the network had when it was brought up: they are not asked about again.
  * @throws {HostError} When a subnet overlaps a route of the host that is not on the network's own
  * bridge. Prefix lengths may differ, unlike in libvirt, which sees equal ones only.

@@ -5,6 +5,7 @@ import type { FamilyPolicy, FilteredPolicy, Forwarding, Policy } from "./policy.
 
 /** A network whose bridge is known: named by the definition, or generated. */
 export interface PlacedNetwork {
+  /** A bridge of its own is named in its definition too, so that the record names it. */
   readonly network: Network;
   /** The interface name of the bridge; not used by the bridged modes. */
   readonly bridge: string;

@@ -7,9 +7,13 @@ export type Policy = FilteredPolicy | OpenPolicy | BridgedPolicy;
 
 /** The host filters and perhaps translates: modes `isolated`, `nat` and `route`. */
 export interface FilteredPolicy {
+  /** The only kind that backends compile. */
   readonly kind: "filtered";
+  /** The network's name: any characters, for comments and messages only. */
   readonly network: string;
+  /** To tell people; what it means is said by `families`. */
   readonly mode: "isolated" | "nat" | "route";
+  /** The interface that the guests are on, such as `virbr0`. */
   readonly bridge: string;
   /** The firewalld zone that the definition asks for. */
   readonly zone?: string;
@@ -17,15 +21,21 @@ export interface FilteredPolicy {
   readonly families: readonly FamilyPolicy[];
   /** True when guests may talk IPv6 among themselves: an address of the host's, or `ipv6='yes'`. */
   readonly guestsOverIpv6: boolean;
+  /** They need no rule: what guests send to the host itself is not forwarded. */
   readonly services: HostServices;
 }
 
 /** The administrator wants no rule: the mode `open`. */
 export interface OpenPolicy {
+  /** On record and perhaps forwarded, but without rules. */
   readonly kind: "open";
+  /** The network's name: any characters, for messages only. */
   readonly network: string;
+  /** libvirt's word for it, to tell people. */
   readonly mode: "open";
+  /** The interface that the guests are on, such as `virbr0`. */
   readonly bridge: string;
+  /** The firewalld zone that the definition asks for. */
   readonly zone?: string;
   /** The families that the host has to forward. */
   readonly forwarding: readonly Family[];
@@ -33,18 +43,23 @@ export interface OpenPolicy {
 
 /** Guests use a network of somebody else: there is nothing for a host firewall to decide. */
 export interface BridgedPolicy {
+  /** Neither rules nor a record. */
   readonly kind: "bridged";
+  /** The network's name: any characters, for messages only. */
   readonly network: string;
+  /** How guests share the other network, to tell people. */
   readonly mode: BridgedMode;
 }
 
 /** What one address family of a filtered network may do. */
 export interface FamilyPolicy {
+  /** All addresses here are of this family. */
   readonly family: Family;
   /** `NETS`: where the guests are, none inside another. At least one. */
   readonly subnets: readonly Subnet[];
   /** The host's own addresses on the bridge. */
   readonly hostAddresses: readonly IpAddress[];
+  /** Direction `none`: guests of this family stay among themselves. */
   readonly forwarding: Forwarding;
 }
 
@@ -69,9 +84,13 @@ export interface Translation {
 
 /** What the host itself offers to the guests on the bridge. */
 export interface HostServices {
+  /** Over IPv4: an `<ip>` of the network has a `<dhcp>` with a range or a host. */
   readonly dhcp: boolean;
+  /** True with any IPv6 address of the host's, as in libvirt. */
   readonly dhcpv6: boolean;
+  /** True with any address of the host's, as in libvirt. */
   readonly dns: boolean;
+  /** Files for network boot, over IPv4 only. */
   readonly tftp: boolean;
 }
 

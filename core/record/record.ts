@@ -17,6 +17,7 @@ export interface Installation {
   readonly network: XmlElement;
   /** The backend that holds the rules; absent when the network has none (mode `open`). */
   readonly backend?: string;
+  /** The way back as it was compiled; empty when the network has no rules. */
   readonly removal: readonly RemovalGroup[];
 }
 
@@ -24,6 +25,7 @@ export interface Installation {
 export interface Record extends Installation {
   /** The network's name: one record for each. */
   readonly name: string;
+  /** With the lock held, anything but `active` means that a command was interrupted. */
   readonly state: RecordState;
   /** What stood before, while `state` is `applying` and something did. */
   readonly previous?: Installation;
@@ -31,9 +33,12 @@ export interface Record extends Installation {
 
 /** A record that cannot be trusted or understood. Exit code 1. */
 export class RecordError extends Error {
+  /** Shown before the message when nobody catches the error. */
   override readonly name = "RecordError";
+  /** What to do about the record; undefined when there is no one thing to say. */
   readonly hint: string | undefined;
 
+  /** Takes the message as it is printed: capital first letter, no final period. */
   constructor(message: string, hint?: string) {
     super(message);
     this.hint = hint;

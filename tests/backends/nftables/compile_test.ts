@@ -1,0 +1,174 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { compileChange } from "../../../backends/nftables/compile.ts";
+import type { Command } from "../../../core/command.ts";
+import {
+  type Facts,
+  NoBackendError,
+  UnsupportedNetworkError,
+} from "../../../core/firewall_backend.ts";
+import { describeRuleset, runScript } from "../../support/model_nft.ts";
+import { INTERFACE_NAMES, policies } from "../../support/arbitrary.ts";
+import { filtered, FRESH_HOST, IPV4, IPV6 } from "../../support/definitions.ts";
+import type { FilteredPolicy } from "../../../core/policy/policy.ts";
+
+/** The typed tokens of the scripts. None holds a quote, a brace or a line break but in its place. */
+const TOKENS: Readonly<Record<string, string>> = {
+  TABLE: "inet bridgewall",
+  NAME: "[a-z][A-Za-z0-9/._-]*",
+  STRING: '"[^"\\r\\n\\0]*"',
+  COMMENT: '"[^"\\p{Cc}\\p{Zl}\\p{Zp}\\p{Cs}]{1,127}"',
+  ADDRESS: "[0-9a-f.:]+",
+  SUBNET: "[0-9a-f.:]+(?:/\\d{1,3})?",
+  SET: "(?:SUBNET|\\{ SUBNET(?:, SUBNET)+ \\})",
+  PORTS: "\\d{1,5}(?:-\\d{1,5})?",
+  RANGE: "ADDRESS(?:-ADDRESS)?",
+  MATCH: "(?:ip|ip6) (?:saddr|daddr) (?:!= )?SET|[io]ifname STRING|ct state established,related|" +
+    "meta l4proto \\{ tcp, udp \\}",
+  MAP: "@(?:from_bridge|to_bridge|translate_from_bridge|translate_host_ipv[46])",
+  VMAP: "[io]ifname vmap MAP|(?:ip|ip6) saddr vmap MAP",
+  END: "accept|return|reject|masquerade(?: to :PORTS)?|snat ip to RANGE(?::PORTS)?",
+  STATEMENTS: "(?:VMAP|(?:(?:MATCH) )*(?:counter name STRING )?(?:END))",
+  HOOK: "type (?:filter hook forward priority filter|nat hook postrouting priority srcnat); " +
+    "policy accept;",
+};
+
+const LINES: readonly string[] = [
+  "(?:add|delete) table TABLE",
+  "add map TABLE NAME \\{ type (?:ifname|ipv4_addr|ipv6_addr) : verdict; \\}",
+  "add chain TABLE NAME \\{ HOOK(?: comment COMMENT;)? \\}",
+  "add chain TABLE NAME(?: \\{ comment COMMENT; \\})?",
+  "add counter TABLE NAME(?: \\{ comment COMMENT; \\})?",
+  "(?:flush|delete) chain TABLE NAME",
+  "delete (?:map|counter) TABLE NAME",
+  "add rule TABLE NAME STATEMENTS comment COMMENT",
+  "add element TABLE NAME \\{ (?:STRING|ADDRESS) : jump NAME \\}",
+  "delete element TABLE NAME \\{ (?:STRING|ADDRESS) \\}",
+];
+
+function expand(pattern: string): string {
+  const next = pattern.replace(/[A-Z]{3,}/g, (word) => TOKENS[word] ?? word);
+  return next === pattern ? pattern : expand(next);
+}
+
+const NFT_LINE = new RegExp(`^(?:${LINES.map(expand).join("|")})$`, "u");
+
+const WORD = "[A-Za-z0-9_.@+=,~^-]+";
+const TC_LINE = new RegExp(
+  `^(?:qdisc (?:replace|del) dev ${WORD} clsact|filter del dev ${WORD} egress protocol ip pref ` +
+    `49152|filter replace dev ${WORD} egress protocol ip pref 49152 handle 1 flower ip_proto udp ` +
+    "dst_port 68 action csum ip and udp)$",
+);
+
+const ANY_HOST: Facts = { host: FRESH_HOST, records: [] };
+
+function commandsOf(policy: FilteredPolicy, facts: Facts): readonly Command[] {
+  const { networks, reset } = compileChange("bridgewall", [policy], facts);
+  return [
+    ...networks.flatMap(({ install }) => install.map(({ command }) => command)),
+    ...networks.flatMap(({ removal }) => removal.flatMap(({ commands }) => commands)),
+    ...reset,
+  ];
+}
+
+function assertGrammar({ program, args, stdin = "" }: Command): void {
+  assert(program === "nft" || program === "tc", program);
+  assertEquals(args, program === "nft" ? ["-f", "-"] : ["-force", "-batch", "-"]);
+  assert(stdin.endsWith("\n"));
+  for (const line of stdin.slice(0, -1).split("\n")) {
+    assert((program === "nft" ? NFT_LINE : TC_LINE).test(line), line);
+  }
+}
+
+Deno.test("nothing of a definition gets out of its place in a script", () => {
+  fc.assert(
+    fc.property(policies(), (policy) => {
+      const host = { ...FRESH_HOST, interfaces: [policy.bridge] };
+      try {
+        commandsOf(policy, { ...ANY_HOST, host }).forEach(assertGrammar);
+      } catch (error) {
+        if (!(error instanceof UnsupportedNetworkError)) throw error;
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+Deno.test("the grammar of that test knows a breach when it sees one", () => {
+  const breaches = [
+    'add rule inet bridgewall x oifname "a" accept; drop comment "x"',
+    'add rule inet bridgewall x oifname "a"b" accept comment "x"',
+    'add rule inet bridgewall x oifname "a" accept comment "x\u0085"',
+    "add rule inet bridgewall x accept",
+    "add table inet other",
+    "flush ruleset",
+    'add element inet bridgewall m { "a", "b" : jump x }',
+    `add chain inet bridgewall x { comment "${"x".repeat(128)}"; }`,
+  ];
+  for (const line of breaches) assert(!NFT_LINE.test(line), line);
+  assert(!TC_LINE.test("qdisc del dev a clsact; filter"));
+});
+
+function script(commands: readonly Command[]): string {
+  return commands.filter(({ program }) => program === "nft").map(({ stdin }) => stdin).join("");
+}
+
+Deno.test("what is installed can be installed again, and removed twice", () => {
+  fc.assert(fc.property(policies(undefined, INTERFACE_NAMES.filter(isWritable)), (policy) => {
+    const [change] = compileChange("bridgewall", [policy], ANY_HOST).networks;
+    assert(change !== undefined);
+    const install = script(change.install.map(({ command }) => command));
+    const removal = script(change.removal.flatMap(({ commands }) => commands));
+    const once = runScript(new Map(), install);
+    const twice = runScript(once.ruleset, install);
+    assertEquals([once.error, twice.error], [undefined, undefined]);
+    assertEquals(describeRuleset(twice.ruleset), describeRuleset(once.ruleset));
+    const gone = runScript(once.ruleset, removal);
+    assertEquals([gone.error, describeRuleset(gone.ruleset)], [undefined, ""]);
+    assertEquals(runScript(gone.ruleset, removal).error, undefined);
+  }));
+});
+
+function isWritable(name: string): boolean {
+  return /^[!#-)+-~]+$/.test(name); // what the model's patterns know
+}
+
+Deno.test("a network goes without touching the objects of another", () => {
+  const nat = "<forward><nat ipv6='yes'/></forward>";
+  const one = { ...filtered(nat + IPV4 + IPV6, "one"), bridge: "virbr0" };
+  const addresses = (IPV4 + IPV6).replace("10.44", "10.45").replace("fd44", "fd45");
+  const other = { ...filtered(nat + addresses, "other"), bridge: "virbr1" };
+  const scriptsOf = (policy: FilteredPolicy): readonly [string, readonly string[]] => {
+    const [change] = compileChange("bridgewall", [policy], ANY_HOST).networks;
+    const removal = (change?.removal ?? []).flatMap(({ commands }) => commands);
+    return [
+      script((change?.install ?? []).map(({ command }) => command)),
+      removal.map(({ stdin = "" }) => stdin),
+    ];
+  };
+  const [installOne, removeOne] = scriptsOf(one);
+  const [installOther, removeOther] = scriptsOf(other);
+  const shared = removeOne.filter((text) => removeOther.includes(text));
+  assertEquals(shared.length, 2); // the NAT hook and the table
+  const alone = runScript(new Map(), installOther).ruleset;
+  const both = runScript(runScript(new Map(), installOne).ruleset, installOther).ruleset;
+  const own = removeOne.filter((text) => !shared.includes(text)).join("");
+  const left = runScript(both, own);
+  assertEquals([left.error, describeRuleset(left.ruleset)], [undefined, describeRuleset(alone)]);
+});
+
+Deno.test("a kernel on which translation fails in silence is refused", () => {
+  const on = (kernel: string): unknown =>
+    compileChange("x", [], { ...ANY_HOST, host: { ...FRESH_HOST, kernel } });
+  assertThrows(() => on("5.4.0-150-generic"), NoBackendError, "kernel 5.4.0 is older than 5.15");
+  on("5.15.0");
+  on("6.18.44-fc");
+});
+
+Deno.test("the table has the name that the administrator chose", () => {
+  const { reset, networks } = compileChange("my-table", [filtered(IPV4)], ANY_HOST);
+  const commands = [...reset, ...networks.flatMap(({ install }) => install.map((s) => s.command))];
+  for (const line of script(commands).trimEnd().split("\n")) {
+    assert(/^(add|delete|flush) \w+ inet my-table( |$)/.test(line), line);
+  }
+});

@@ -1,0 +1,78 @@
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import {
+  type Configuration,
+  ConfigurationError,
+  DEFAULT_CONFIGURATION,
+  parseConfiguration,
+} from "../../core/configuration.ts";
+
+async function read(text: string): Promise<Configuration> {
+  return await parseConfiguration(text, "x.conf");
+}
+
+async function refused(text: string): Promise<ConfigurationError> {
+  return await assertRejects(() => read(text), ConfigurationError);
+}
+
+Deno.test("an empty file, or comments alone, chooses nothing", async () => {
+  for (const text of ["", "\n\n", "# firewall_backend = 'pf'\n"]) {
+    assertEquals(await read(text), DEFAULT_CONFIGURATION);
+  }
+  assertEquals(DEFAULT_CONFIGURATION, { table: "bridgewall", sysctl: true, wait: 30 });
+});
+
+Deno.test("every key is read", async () => {
+  const text = 'firewall_backend = "nftables"\ntable = "my_table-2"\nsysctl = false\nwait = 2.5\n';
+  assertEquals(await read(text), {
+    backend: "nftables",
+    table: "my_table-2",
+    sysctl: false,
+    wait: 2.5,
+  });
+});
+
+Deno.test("a key that is set leaves the others as they are", async () => {
+  assertEquals(await read("wait = 0"), { ...DEFAULT_CONFIGURATION, wait: 0 });
+  assertEquals(await read("sysctl = true"), DEFAULT_CONFIGURATION);
+  assertEquals(await read("wait = 999999"), { ...DEFAULT_CONFIGURATION, wait: 999_999 });
+  assertEquals(await read(`table = "${"x".repeat(64)}"`), {
+    ...DEFAULT_CONFIGURATION,
+    table: "x".repeat(64),
+  });
+});
+
+/** Values that a key does not take. */
+const WRONG: Readonly<Record<string, readonly string[]>> = {
+  firewall_backend: ["1", "true", '""', '["nftables"]', "{}"],
+  table: ["1", '""', '"1x"', '"a b"', '"a;b"', "'a\"b'", `"${"x".repeat(65)}"`, '"x\\n"', "true"],
+  sysctl: ["1", '"yes"', "0", '"true"'],
+  wait: ["-1", '"30"', "1000000", "inf", "nan", "true", "1979-05-27"],
+};
+
+for (const [key, values] of Object.entries(WRONG)) {
+  Deno.test(`what \`${key}\` cannot be is refused with file, line and what it must be`, async () => {
+    for (const value of values) {
+      const { message } = await refused(`# first line\n\n${key} = ${value}\n`);
+      assertMatch(message, new RegExp(`^x\\.conf:3: The value of "${key}" must be [^ ]`), value);
+    }
+  });
+}
+
+Deno.test("an unknown key is refused with its line, and the known ones are listed", async () => {
+  const error = await refused('wait = 3\n\n  "anchor" = 1\n');
+  assertEquals(error.message, 'x.conf:3: There is no key "anchor"');
+  assertEquals(error.hint, "Known are `firewall_backend`, `table`, `sysctl`, `wait`");
+  assertMatch((await refused("[nftables]\ntable = 'x'\n")).message, /^x\.conf:\d: There is no key/);
+});
+
+Deno.test("text that is not TOML is refused with line and column", async () => {
+  const unquoted = await refused("wait = 3\ntable = bridgewall\n");
+  assertMatch(unquoted.message, /^x\.conf:2:\d+: \S/);
+  const twice = await refused("wait = 3\nwait = 4\n");
+  assertMatch(twice.message, /^x\.conf:2:\d+: \S/);
+  assertMatch((await refused("wait\n")).message, /^x\.conf:1:\d+: \S/);
+  for (const { message } of [unquoted, twice]) {
+    assertEquals(message.includes("\n"), false);
+    assertEquals(message.includes("Invalid TOML"), false);
+  }
+});

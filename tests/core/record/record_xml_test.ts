@@ -1,0 +1,152 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { parse, type XmlElement, type XmlNode } from "@std/xml";
+import { type Installation, type Record, RecordError } from "../../../core/record/record.ts";
+import { formatRecord, parseRecord } from "../../../core/record/record_xml.ts";
+import { XML_TEXTS } from "../../support/arbitrary.ts";
+
+const NETWORK = parse(
+  "<network xmlns:x='urn:x'><name>lan</name><!-- kept --><x:new a='1'><![CDATA[<&]]></x:new>" +
+    "<bridge name='virbr0'/></network>",
+  { trackPosition: false },
+).root;
+
+const INSTALLATION: Installation = {
+  network: NETWORK,
+  backend: "nftables",
+  removal: [
+    { commands: [{ program: "tc", args: ["-batch", ""], stdin: "" }], ignoreErrors: true },
+    {
+      commands: [
+        { program: "nft", args: ["-f", "-"], stdin: "add table inet x\ndelete table inet x\n" },
+        { program: "nft", args: [] },
+      ],
+      ignoreErrors: false,
+    },
+  ],
+};
+
+/** The tree without its positions and without the indentation that a file adds. */
+function plain(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value, (key, part: unknown) => {
+    if (key === "position") return undefined;
+    return key === "children" && Array.isArray(part) ? part.filter(isNoIndentation) : part;
+  }));
+}
+
+function isNoIndentation(node: XmlNode): boolean {
+  return node.type !== "text" || !/^\n *$/.test(node.text);
+}
+
+function roundTrip(record: Record): void {
+  assertEquals(plain(parseRecord(formatRecord(record), "test")), plain(record));
+}
+
+Deno.test("a record reads back as it was written, in every state", () => {
+  for (const state of ["active", "applying", "removing"] as const) {
+    roundTrip({ name: "lan", state, ...INSTALLATION });
+  }
+});
+
+Deno.test("what stood before is kept beside what is being installed", () => {
+  const previous: Installation = { network: NETWORK, removal: [] };
+  roundTrip({ name: "lan", state: "applying", ...INSTALLATION, previous });
+  roundTrip({ name: "lan", state: "applying", ...previous, previous: INSTALLATION });
+});
+
+Deno.test("a network without rules has a record without a firewall", () => {
+  const record: Record = { name: "lan", state: "active", network: NETWORK, removal: [] };
+  roundTrip(record);
+  assertEquals(formatRecord(record).includes("firewall"), false);
+});
+
+Deno.test("elements that this program does not know are in the record", () => {
+  const text = formatRecord({ name: "lan", state: "active", ...INSTALLATION });
+  assertStringIncludes(text, '<x:new a="1"><![CDATA[<&]]></x:new>');
+  assertStringIncludes(text, "<!-- kept -->");
+});
+
+Deno.test("any name, argument and input comes back as it was", () => {
+  const commands = fc.array(
+    fc.record({
+      program: fc.constantFrom("nft" as const, "tc" as const),
+      args: fc.array(XML_TEXTS, { maxLength: 3 }),
+      stdin: XML_TEXTS,
+    }, { requiredKeys: ["program", "args"] }),
+    { maxLength: 3 },
+  );
+  const removals = fc.array(fc.record({ commands, ignoreErrors: fc.boolean() }), { maxLength: 3 });
+  fc.assert(fc.property(XML_TEXTS, removals, removals, (name, removal, before) => {
+    const installation = { ...INSTALLATION, removal };
+    const previous = { ...INSTALLATION, removal: before };
+    roundTrip({ name, state: "applying", ...installation, previous });
+  }));
+});
+
+Deno.test("a name that XML cannot hold is refused, not altered", () => {
+  for (const name of ["a\0b", "a\u001bb", "a\ud800b", "\uffff"]) {
+    assertThrows(() => formatRecord({ name, state: "active", ...INSTALLATION }), TypeError);
+  }
+});
+
+const GOOD = `<networkstatus format="1" name="lan" state="active"><network/>` +
+  `<firewall name="fwRemoval" backend="nftables"><group><action program="nft"><args/></action>` +
+  `</group></firewall></networkstatus>`;
+
+/** What is wrong with the file: the piece of a good one, what stands there instead, the message. */
+const REFUSALS: readonly (readonly [string, string, string, string])[] = [
+  ["is newer than the program", 'format="1"', 'format="2"', "its format is 2, this program knows"],
+  ["has no format", 'format="1"', "", "it has no known format"],
+  ["has a format that is no number", 'format="1"', 'format="one"', "it has no known format"],
+  ["has an old format", 'format="1"', 'format="0"', "it has no known format"],
+  ["is in no state", 'state="active"', "", 'the state "" is unknown'],
+  ["is in another state", '"active"', '"paused"', 'the state "paused" is unknown'],
+  ["names no network", 'name="lan"', "", "it names no network"],
+  ["has no network", "<network/>", "", "it holds no <network>"],
+  ["names no backend", 'backend="nftables"', "", "its <firewall> names no backend"],
+  ["names another backend", '"nftables"', '"ipfw"', 'the backend "ipfw" is unknown'],
+  ["would run a shell", '"nft"', '"sh"', 'it asks for the program "sh", which no removal runs'],
+  ["would run a path", '"nft"', '"/tmp/nft"', 'it asks for the program "/tmp/nft"'],
+  ["would change a setting", '"nft"', '"sysctl"', 'it asks for the program "sysctl"'],
+  ["would change an interface", '"nft"', '"ip"', 'it asks for the program "ip"'],
+  ["names no program", 'program="nft"', "", 'it asks for the program ""'],
+  ["has no arguments", "<args/>", "", "an <action> has no <args>"],
+  ["was cut", "</networkstatus>", "", "at line 1"],
+  ["is another document", "networkstatus", "domstatus", "it is a <domstatus>, not a"],
+  ["is something else", GOOD, "hello", "at line 1"],
+  ["is empty", GOOD, "", "at line 1"],
+];
+
+for (const [says, piece, instead, message] of REFUSALS) {
+  Deno.test(`a record that ${says} is refused by its path`, () => {
+    const text = GOOD.replaceAll(piece, instead);
+    const error = assertThrows(() => parseRecord(text, "/run/x/lan.xml"), RecordError, message);
+    assertStringIncludes(error.message, 'Cannot read the record "/run/x/lan.xml": ');
+  });
+}
+
+Deno.test("the installation that stood before is checked as strictly", () => {
+  const previous = `<previous><network/><firewall backend="nftables"><group>` +
+    `<action program="sh"><args/></action></group></firewall></previous></networkstatus>`;
+  assertThrows(
+    () => parseRecord(GOOD.replace("</networkstatus>", previous), "x"),
+    RecordError,
+    'it asks for the program "sh"',
+  );
+});
+
+Deno.test("a record of a newer program says what to use", () => {
+  const text = GOOD.replace('format="1"', 'format="2"');
+  const error = assertThrows(() => parseRecord(text, "x"), RecordError);
+  assertEquals(error.hint, "Use the newer bridgewall that wrote it");
+});
+
+Deno.test("a record with large scripts is no problem", () => {
+  const stdin = "add rule inet bridgewall x accept\n".repeat(60_000);
+  const network: XmlElement = { ...NETWORK, children: [] };
+  const removal = [{
+    commands: [{ program: "nft" as const, args: [], stdin }],
+    ignoreErrors: false,
+  }];
+  roundTrip({ name: "lan", state: "active", network, backend: "nftables", removal });
+});

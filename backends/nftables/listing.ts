@@ -155,9 +155,16 @@ function matchStatement({ op, left, right }: Json): string {
   if (key.endsWith("name") && typeof right === "string") return `${key} ${operator}"${right}"`;
   if (/ [sd]addr$/.test(key)) return `${key} ${operator}${rangesText(operand(right))}`;
   const values = typeof right === "object" && right !== null && "set" in right
-    ? `{ ${list(object(right)["set"]).map(plain).join(", ")} }`
-    : plain(right);
+    ? `{ ${list(object(right)["set"]).map((value) => protocolName(key, value)).join(", ")} }`
+    : protocolName(key, right);
   return `${key} ${operator}${values}`;
+}
+
+/** nft lists numbers where the system has no /etc/protocols (Debian's netbase). */
+const PROTOCOL_NAMES: ReadonlyMap<unknown, string> = new Map([[6, "tcp"], [17, "udp"]]);
+
+function protocolName(key: string, value: unknown): string {
+  return (key === "meta l4proto" ? PROTOCOL_NAMES.get(value) : undefined) ?? plain(value);
 }
 
 function translationStatement(kind: string, value: Json): string {

@@ -25,16 +25,18 @@ const INTERFACE_BYTES = 15;
  * An interface name as nft's quoted string.
  *
  * A quoted string of nft knows no escape but `\*` at its end, for a name that ends in a star
- * (a star alone would mean "any name that starts so"). Hence three kinds of names that a kernel
- * allows cannot be written.
+ * (a star alone would mean "any name that starts so"). Where that stands, nft takes every other
+ * backslash away as well (1.0.6). Hence three kinds of names that a kernel allows cannot be written.
  *
- * @throws {UnsupportedNetworkError} For a name with `"`, one that ends in `\*`, and one of 15
- * bytes that ends in `*`.
+ * @throws {UnsupportedNetworkError} For a name with `"`, and for one that ends in `*` and has a
+ * backslash or 15 bytes.
  */
 export function interfaceString(name: string): string {
-  const escaped = name.endsWith("*") ? `${name.slice(0, -1)}\\*` : name;
+  const endsInStar = name.endsWith("*");
+  const escaped = endsInStar ? `${name.slice(0, -1)}\\*` : name;
   const bytes = new TextEncoder().encode(escaped).length;
-  if (name.includes('"') || name.endsWith("\\*") || bytes > INTERFACE_BYTES) {
+  const losesBackslash = endsInStar && name.includes("\\");
+  if (name.includes('"') || losesBackslash || bytes > INTERFACE_BYTES) {
     throw new UnsupportedNetworkError(
       `The language of nftables cannot write the interface name ${quoted(name)}`,
       "Give the interface a name of letters, digits, `-`, `_` and `.`",

@@ -12,10 +12,10 @@ import {
   type MapName,
   MAPS,
   type NetworkRuleset,
-  networkRuleset,
   type ObjectGroup,
   POSTROUTING_CHAIN,
-} from "./ruleset.ts";
+} from "./objects.ts";
+import { networkRuleset } from "./ruleset.ts";
 
 /**
  * The scripts that install and remove the networks' rules in the table `inet TABLE`.

@@ -3,17 +3,17 @@ import type { Drift, Inspection, NetworkInspection } from "../../core/firewall_b
 import { type Host, HostError } from "../../core/host.ts";
 import type { FilteredPolicy } from "../../core/policy/policy.ts";
 import { quoted } from "../../core/quoted.ts";
-import { canonicalStatements, type Listing, readListing } from "./listing.ts";
+import { canonicalStatements } from "./statement.ts";
+import { type Listing, readListing } from "./listing.ts";
 import {
   type BaseChain,
-  counterNames,
   FORWARD_CHAIN,
   type MapName,
   MAPS,
-  networkRuleset,
   POSTROUTING_CHAIN,
   type Rule,
-} from "./ruleset.ts";
+} from "./objects.ts";
+import { counterNames, networkRuleset } from "./ruleset.ts";
 
 /** Looks at our table and at nothing else: listings of foreign tables break across nft versions. */
 export async function inspectTable(

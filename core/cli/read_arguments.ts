@@ -53,14 +53,19 @@ type Values = Readonly<Record<string, unknown>>;
 
 /** Never throws: the manner is needed to print the error of everything else. */
 export function readManner(words: readonly string[]): Manner {
-  const end = words.indexOf("--");
-  const options = end === -1 ? words : words.slice(0, end);
+  const options = beforeOperands(words);
   return {
     json: options.includes("--json"),
     quiet: options.includes("--quiet"),
     verbose: options.includes("--verbose"),
     color: !options.includes("--no-color"),
   };
+}
+
+/** The words before `--`, after which there are only operands. */
+function beforeOperands(words: readonly string[]): readonly string[] {
+  const end = words.indexOf("--");
+  return end === -1 ? words : words.slice(0, end);
 }
 
 /**
@@ -113,6 +118,9 @@ function readRequest(command: CommandName, networks: readonly string[], values: 
 }
 
 function parseWords(words: readonly string[], options: readonly OptionEntry[]): Values {
+  // The library keeps operands under this name, and would take it for an option.
+  const reserved = beforeOperands(words).find((word) => /^--?_/.test(word));
+  if (reserved !== undefined) refuseUnknown(reserved, options);
   const withValue = options.filter(({ value }) => value !== undefined).map(({ name }) => name);
   return parseArgs(words, {
     boolean: options.filter(({ value }) => value === undefined).map(({ name }) => name),

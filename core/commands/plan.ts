@@ -1,5 +1,5 @@
 /** `bridgewall plan`: what `up` would run. Needs no root and changes nothing. */
-import { operationCommands } from "../change/run_operation.ts";
+import { operationCommands } from "../change/operation.ts";
 import { chooseBackend } from "../choose_backend.ts";
 import type { Command } from "../command.ts";
 import { HostError, type HostFacts } from "../host.ts";

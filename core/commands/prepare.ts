@@ -2,7 +2,7 @@
 import { formatAddress } from "../address.ts";
 import type { Step } from "../change/change.ts";
 import { FORWARDING_KEYS, forwardingSteps, missingForwarding } from "../change/forwarding.ts";
-import type { Entering } from "../change/run_operation.ts";
+import type { Entering } from "../change/operation.ts";
 import type { FirewallBackend } from "../firewall_backend.ts";
 import type { FactsWanted, HostFacts } from "../host.ts";
 import { makesBridge, type Network } from "../network/network.ts";

@@ -1,12 +1,7 @@
 /** Moves the host from one set of active networks to another, and keeps the records true. */
 import type { Step } from "../change/change.ts";
-import {
-  type Entering,
-  NotRestoredError,
-  type Operation,
-  runOperation,
-  takeBack,
-} from "../change/run_operation.ts";
+import type { Entering, Operation } from "../change/operation.ts";
+import { NotRestoredError, runOperation, takeBack } from "../change/run_operation.ts";
 import type { FirewallBackend } from "../firewall_backend.ts";
 import type { HostFacts, RecordStore } from "../host.ts";
 import { quoted } from "../quoted.ts";

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { backends } from "../../backends/mod.ts";
-import { operationCommands } from "../../core/change/run_operation.ts";
+import { operationCommands } from "../../core/change/operation.ts";
 import { type Prepared, prepareNetworks } from "../../core/commands/prepare.ts";
 import { commandLines } from "../../core/commands/plan.ts";
 import { operationOf } from "../../core/commands/transition.ts";

@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { canonicalStatements, readListing } from "../../../backends/nftables/listing.ts";
+import { canonicalStatements } from "../../../backends/nftables/statement.ts";
+import { readListing } from "../../../backends/nftables/listing.ts";
 import { formatAddress, rangeOf, type Subnet } from "../../../core/address.ts";
 import { subnetSet } from "../../../backends/nftables/script.ts";
 import { subnetsOf } from "../../support/arbitrary.ts";

@@ -29,7 +29,9 @@ Deno.test("a star at the end is a star, not any name that starts so", () => {
 });
 
 Deno.test("names that the language of nft cannot write are refused", () => {
-  for (const name of ['a"b', '"', "a\\*", "\\*", "\\0*", "a\\b*", "x".repeat(14) + "*", "x".repeat(17)]) {
+  for (
+    const name of ['a"b', '"', "a\\*", "\\*", "\\0*", "a\\b*", "x".repeat(14) + "*", "x".repeat(17)]
+  ) {
     const error = assertThrows(
       () => interfaceString(name),
       UnsupportedNetworkError,

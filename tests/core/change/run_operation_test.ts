@@ -2,12 +2,10 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import type { RemovalGroup, Step } from "../../../core/change/change.ts";
 import {
   type Entering,
-  NotRestoredError,
   type Operation,
   operationCommands,
-  runOperation,
-  takeBack,
-} from "../../../core/change/run_operation.ts";
+} from "../../../core/change/operation.ts";
+import { NotRestoredError, runOperation, takeBack } from "../../../core/change/run_operation.ts";
 import { StepFailedError } from "../../../core/change/step_error.ts";
 import type { Command, Program } from "../../../core/command.ts";
 import type { XmlElement } from "@std/xml";

@@ -90,6 +90,9 @@ Deno.test("an unknown option is refused with the one that was meant", () => {
   refused("up -x", message("-x"), "See `bridgewall --help`");
   refused("--bogus", message("--bogus"));
   refused("help --bogus", message("--bogus"));
+  refused("up --_=3 x", message("--_"));
+  refused("up -_ x", message("-_"));
+  assertEquals(request("up -- --_ x").networks, ["--_", "x"]);
 });
 
 Deno.test("an unknown command is refused with the one that was meant", () => {

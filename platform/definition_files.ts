@@ -21,7 +21,7 @@ export function definitionFiles(directory: string): DefinitionSource {
   return {
     read: async (argument) => await readDefinition(directory, argument),
     readAll: async () =>
-      await listDefinitions(directory).map((file) => readFile(join(directory, file))),
+      await listDefinitions(directory).map((file) => readExisting(join(directory, file))),
   };
 }
 
@@ -31,11 +31,25 @@ function readDefinition(directory: string, argument: string): DefinitionText {
   try {
     return readFile(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw missing(directory, argument, path);
-    if (error instanceof UsageError || error instanceof NetworkDefinitionError) throw error;
-    const reason = error instanceof Deno.errors.PermissionDenied ? "permission denied" : `${error}`;
-    throw new UsageError(`Cannot read ${quoted(path)}: ${reason}`);
+    throw error instanceof Deno.errors.NotFound
+      ? missing(directory, argument, path)
+      : unreadable(path, error);
   }
+}
+
+function readExisting(path: string): DefinitionText {
+  try {
+    return readFile(path);
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+/** What the system says, in words that name the file; an error that does so already as it is. */
+function unreadable(path: string, error: unknown): unknown {
+  if (error instanceof UsageError || error instanceof NetworkDefinitionError) return error;
+  const reason = error instanceof Deno.errors.PermissionDenied ? "permission denied" : `${error}`;
+  return new UsageError(`Cannot read ${quoted(path)}: ${reason}`);
 }
 
 function missing(directory: string, argument: string, path: string): UsageError {
@@ -55,7 +69,7 @@ function listDefinitions(directory: string): readonly string[] {
       .filter((name) => name.endsWith(".xml") && !name.startsWith(".")).toSorted();
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
+    throw unreadable(directory, error);
   }
 }
 

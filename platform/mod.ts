@@ -60,16 +60,20 @@ export async function openConfiguration(path: string | undefined): Promise<Found
   const directory = currentPlatform() === "linux" ? "/etc/bridgewall" : "/usr/local/etc/bridgewall";
   const file = path ?? join(directory, "bridgewall.conf");
   const networks = join(dirname(file), "networks");
+  const text = readConfiguration(file, path !== undefined);
+  const configuration = text === undefined
+    ? DEFAULT_CONFIGURATION
+    : await parseConfiguration(text, file);
+  return { ...configuration, networks };
+}
+
+function readConfiguration(file: string, required: boolean): string | undefined {
   try {
-    return { ...await parseConfiguration(Deno.readTextFileSync(file), file), networks };
+    return Deno.readTextFileSync(file);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound && path === undefined) {
-      return { ...DEFAULT_CONFIGURATION, networks };
-    }
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied) {
-      throw new ConfigurationError(`Cannot read the configuration "${file}": ${error.message}`);
-    }
-    throw error;
+    if (error instanceof Deno.errors.NotFound && !required) return undefined;
+    if (!(error instanceof Error)) throw error;
+    throw new ConfigurationError(`Cannot read the configuration "${file}": ${error.message}`);
   }
 }
 

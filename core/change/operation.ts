@@ -27,7 +27,7 @@ export interface Operation {
    * Takes everything away and installs what stays: for a host on which what stands is not what was
    * recorded, so that taking it away piece by piece fails. The first step is the one that clears.
    */
-  readonly rebuild: () => readonly Step[];
+  readonly rebuild: () => Promise<readonly Step[]>;
 }
 
 /**

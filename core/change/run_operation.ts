@@ -19,7 +19,7 @@ export type Warnings = readonly string[];
 export async function runOperation(
   runner: CommandRunner,
   operation: Operation,
-  restore?: () => Operation,
+  restore?: () => Promise<Operation>,
 ): Promise<Warnings> {
   const tasks = planTasks(operation);
   const progress = { done: 0 };
@@ -29,7 +29,9 @@ export async function runOperation(
     if (!(error instanceof StepFailedError)) throw error;
     const rebuilt = await tryRebuild(runner, operation, error, progress);
     if (rebuilt !== undefined) return rebuilt;
-    if (progress.done > 0 && restore !== undefined) await takeBack(runner, restore(), error);
+    if (progress.done > 0 && restore !== undefined) {
+      await takeBack(runner, await restore(), error);
+    }
     throw error;
   }
 }
@@ -96,9 +98,9 @@ async function tryRebuild(
   error: StepFailedError,
   progress: { done: number },
 ): Promise<Warnings | undefined> {
-  const rebuild = operation.rebuild();
   const { command, result } = error;
-  if (rebuild[0]?.command.program !== command.program || result.status === 127) return undefined;
+  const rebuild = result.status === 127 ? [] : await operation.rebuild();
+  if (rebuild[0]?.command.program !== command.program) return undefined;
   const steps = [
     ...rebuild,
     ...operation.entering.flatMap((one) => one.steps),

@@ -4,7 +4,7 @@ import { HostError } from "../host.ts";
 import { quoted } from "../quoted.ts";
 import type { CommandOutput, Context } from "./context.ts";
 import { locked } from "./locked.ts";
-import { ALL_FACTS } from "./prepare.ts";
+import { NO_FACTS } from "./prepare.ts";
 import { namedRecords, type NetworkArguments } from "./read_definitions.ts";
 import { runTransition, type Snapshot } from "./transition.ts";
 
@@ -15,7 +15,7 @@ import { runTransition, type Snapshot } from "./transition.ts";
  */
 export async function down(context: Context, names: NetworkArguments): Promise<CommandOutput> {
   const { messages } = context;
-  const result = await locked(context, ALL_FACTS, async (snapshot) => {
+  const result = await locked(context, NO_FACTS, async (snapshot) => {
     const { found, missing } = await namedRecords(context, snapshot.records, names);
     const leaving = found.map(({ name }) => name);
     if (leaving.length > 0) await removeNetworks(context, snapshot, leaving);

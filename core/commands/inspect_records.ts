@@ -1,7 +1,6 @@
 /** What is live for the networks on record: for `status` and `check`. */
 import { FORWARDING_KEYS, missingForwarding } from "../change/forwarding.ts";
 import type { Drift, NetworkInspection } from "../firewall_backend.ts";
-import type { FactsWanted } from "../host.ts";
 import type { Network } from "../network/network.ts";
 import { derivePolicy } from "../policy/derive_policy.ts";
 import { type FilteredPolicy, forwardedFamilies, type Policy } from "../policy/policy.ts";
@@ -9,7 +8,7 @@ import type { Record } from "../record/record.ts";
 import { quoted } from "../quoted.ts";
 import type { Context } from "./context.ts";
 import { WAITING } from "./locked.ts";
-import { recordedNetwork } from "./prepare.ts";
+import { NO_FACTS, recordedNetwork } from "./prepare.ts";
 
 /** One network on record and what became of it. */
 export interface InspectedRecord {
@@ -45,15 +44,11 @@ export async function inspectRecords(context: Context): Promise<InspectedRecords
   return await inspectNow(context);
 }
 
-const FORWARDING: FactsWanted = {
-  interfaces: false,
-  clsact: false,
-  forwarding: true,
-  routes: [],
-};
-
 async function inspectNow({ host, backends, options }: Context): Promise<InspectedRecords> {
-  const [records, facts] = await Promise.all([host.records.readAll(), host.facts(FORWARDING)]);
+  const [records, facts] = await Promise.all([
+    host.records.readAll(),
+    host.facts({ ...NO_FACTS, forwarding: true }),
+  ]);
   const networks = records.map((record) => {
     const placed = recordedNetwork(record);
     return { record, network: placed.network, policy: derivePolicy(placed) };

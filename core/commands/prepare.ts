@@ -38,6 +38,14 @@ export const ALL_FACTS: FactsWanted = {
   routes: ["ipv4", "ipv6"],
 };
 
+/** For work that the records alone decide: nothing is asked. */
+export const NO_FACTS: FactsWanted = {
+  interfaces: false,
+  clsact: false,
+  forwarding: false,
+  routes: [],
+};
+
 /** The facts that decide whether and how these networks come up. */
 export function factsFor(networks: readonly Network[]): FactsWanted {
   const owned = networks.filter(({ forward }) => makesBridge(forward.mode));

@@ -8,7 +8,7 @@ import { quoted } from "../quoted.ts";
 import { derivePolicy } from "../policy/derive_policy.ts";
 import type { Installation, Record } from "../record/record.ts";
 import type { Context } from "./context.ts";
-import { compileNetworks, type Prepared, recordedNetwork } from "./prepare.ts";
+import { ALL_FACTS, compileNetworks, type Prepared, recordedNetwork } from "./prepare.ts";
 
 /** The machine as it was found, under the lock. */
 export interface Snapshot {
@@ -30,8 +30,16 @@ export interface Transition {
   readonly settings: Prepared["settings"];
 }
 
-/** The operation behind a transition: what `plan` shows and {@linkcode runTransition} runs. */
-export function operationOf(snapshot: Snapshot, transition: Transition): Operation {
+/**
+ * The operation behind a transition: what `plan` shows and {@linkcode runTransition} runs.
+ *
+ * @param whole Gives the snapshot with all facts, for the case that more than was planned is needed.
+ */
+export function operationOf(
+  snapshot: Snapshot,
+  transition: Transition,
+  whole: () => Promise<Snapshot> = () => Promise.resolve(snapshot),
+): Operation {
   const { records } = snapshot;
   const moving = new Set([...transition.leaving, ...transition.entering.map(({ name }) => name)]);
   const staying = records.filter(({ name }) => !moving.has(name));
@@ -40,7 +48,7 @@ export function operationOf(snapshot: Snapshot, transition: Transition): Operati
     staying,
     entering: transition.entering,
     settings: transition.settings,
-    rebuild: () => rebuildSteps(snapshot, staying),
+    rebuild: async () => rebuildSteps(await whole(), staying),
   };
 }
 
@@ -76,8 +84,12 @@ export async function runTransition(
   transition: Transition,
 ): Promise<void> {
   const { host, messages } = context;
-  const operation = operationOf(snapshot, transition);
-  const restore = (): Operation => restoreOperation(snapshot, operation);
+  const whole = async (): Promise<Snapshot> => ({
+    ...snapshot,
+    facts: await host.facts(ALL_FACTS),
+  });
+  const operation = operationOf(snapshot, transition, whole);
+  const restore = async (): Promise<Operation> => restoreOperation(await whole(), operation);
   let installed = false;
   try {
     await announce(host.records, snapshot, transition);
@@ -87,7 +99,7 @@ export async function runTransition(
     warnings.forEach((warning) => messages.warn(warning));
   } catch (error) {
     if (error instanceof NotRestoredError || !(error instanceof Error)) throw error;
-    if (installed) await takeBack(host, restore(), error);
+    if (installed) await takeBack(host, await restore(), error);
     await restoreRecords(host.records, snapshot, transition);
     throw error;
   }
@@ -171,7 +183,7 @@ export async function settle(context: Context, snapshot: Snapshot): Promise<Snap
     staying,
     entering,
     settings: [],
-    rebuild: () => rebuildSteps(snapshot, staying),
+    rebuild: () => Promise.resolve(rebuildSteps(snapshot, staying)),
   });
   const restored = previous.map(({ name, ...installation }): Record => ({
     name,

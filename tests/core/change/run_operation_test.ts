@@ -1,52 +1,10 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import type { RemovalGroup, Step } from "../../../core/change/change.ts";
-import {
-  type Entering,
-  type Operation,
-  operationCommands,
-} from "../../../core/change/operation.ts";
+import type { Step } from "../../../core/change/change.ts";
+import type { Operation } from "../../../core/change/operation.ts";
 import { NotRestoredError, runOperation, takeBack } from "../../../core/change/run_operation.ts";
 import { StepFailedError } from "../../../core/change/step_error.ts";
-import type { Command, Program } from "../../../core/command.ts";
-import type { XmlElement } from "@std/xml";
-import type { Installation } from "../../../core/record/record.ts";
+import { entering, group, input, NOTHING, standing, step } from "../../support/operation.ts";
 import { scriptedRunner } from "../../support/scripted_runner.ts";
-
-const ELEMENT: XmlElement = {
-  type: "element",
-  name: { raw: "network", local: "network" },
-  attributes: {},
-  children: [],
-};
-
-function input(program: Program, text: string): Command {
-  return { program, args: ["-"], stdin: `${text}\n` };
-}
-
-function group(command: Command, ignoreErrors = false): RemovalGroup {
-  return { commands: [command], ignoreErrors };
-}
-
-function standing(...removal: readonly RemovalGroup[]): Installation {
-  return { network: ELEMENT, backend: "nftables", removal };
-}
-
-function step(command: Command, optional?: Step["optional"]): Step {
-  const required = { purpose: `do ${command.stdin?.trim() ?? command.args.join(" ")}`, command };
-  return optional === undefined ? required : { ...required, optional };
-}
-
-function entering(name: string, ...steps: readonly Step[]): Entering {
-  return { name, installation: standing(group(input("nft", `remove ${name}`))), steps };
-}
-
-const NOTHING: Operation = {
-  leaving: [],
-  staying: [],
-  entering: [],
-  settings: [],
-  rebuild: () => [],
-};
 
 const LOSS = { loss: "DHCP suffers", undo: input("tc", "undo") };
 const SYSCTL: Step = {
@@ -75,28 +33,6 @@ Deno.test("rules go and come in one run of nft, between the other programs", asy
     "sysctl -w x=1",
     "tc: new queue",
   ]);
-});
-
-Deno.test("what a network that stays or comes again needs is not removed", () => {
-  const table = group(input("nft", "remove table"));
-  const own = group(input("nft", "remove one"));
-  const commands = operationCommands({
-    ...NOTHING,
-    leaving: [standing(own, table)],
-    staying: [standing(table)],
-    entering: [entering("one", step(input("nft", "add one")))],
-  });
-  assertEquals(commands.map(({ stdin }) => stdin), ["add one\n"]);
-});
-
-Deno.test("commands that differ in their arguments are not merged", () => {
-  const other: Command = { program: "nft", args: ["--other"], stdin: "b\n" };
-  const plain: Command = { program: "nft", args: ["-"] };
-  const steps = [input("nft", "a"), other, plain, input("nft", "c")].map((one) => step(one));
-  assertEquals(
-    operationCommands({ ...NOTHING, entering: [entering("one", ...steps)] }).length,
-    4,
-  );
 });
 
 Deno.test("an optional step that fails is taken back, and its loss is told", async () => {
@@ -136,7 +72,7 @@ Deno.test("when the first command fails, nothing is left to restore", async () =
   const runner = scriptedRunner(() => ({ status: 1, stderr: "Error: no\n" }));
   const operation = { ...NOTHING, entering: [entering("one", step(input("nft", "add")))] };
   const error = await assertRejects(
-    () => runOperation(runner, operation, () => operation),
+    () => runOperation(runner, operation, () => Promise.resolve(operation)),
     StepFailedError,
     "Cannot do add: nft exited with status 1",
   );
@@ -157,7 +93,7 @@ const RESTORE: Operation = {
 Deno.test("when a later command fails, what was done is taken back", async () => {
   const runner = scriptedRunner(({ program }) => ({ status: program === "sysctl" ? 255 : 0 }));
   await assertRejects(
-    () => runOperation(runner, HALFWAY, () => RESTORE),
+    () => runOperation(runner, HALFWAY, () => Promise.resolve(RESTORE)),
     StepFailedError,
     "Cannot switch on forwarding: sysctl exited with status 255",
   );
@@ -167,7 +103,7 @@ Deno.test("when a later command fails, what was done is taken back", async () =>
 Deno.test("when taking back fails too, both reasons are told", async () => {
   const runner = scriptedRunner((_, line) => ({ status: line === "nft: add" ? 0 : 1 }));
   const error = await assertRejects(
-    () => runOperation(runner, HALFWAY, () => RESTORE),
+    () => runOperation(runner, HALFWAY, () => Promise.resolve(RESTORE)),
     NotRestoredError,
   );
   assertStringIncludes(error.message, "Cannot switch on forwarding");
@@ -184,11 +120,12 @@ const EDITED: Operation = {
   leaving: [standing(group(input("nft", "remove old")))],
   entering: [entering("one", step(input("nft", "add one")), step(input("tc", "queue"), LOSS))],
   settings: [SYSCTL],
-  rebuild: () => [
-    step(input("nft", "delete table")),
-    step(input("nft", "add two")),
-    step(input("tc", "queue two"), LOSS),
-  ],
+  rebuild: () =>
+    Promise.resolve([
+      step(input("nft", "delete table")),
+      step(input("nft", "add two")),
+      step(input("tc", "queue two"), LOSS),
+    ]),
 };
 
 Deno.test("rules that somebody edited are made anew, in one run", async () => {

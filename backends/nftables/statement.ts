@@ -14,6 +14,16 @@ export type Json = Readonly<Record<string, unknown>>;
 export function statement(expression: unknown): string {
   // What nft has no JSON for it prints as text.
   if (typeof expression === "string") return expression.replace(/\s+/g, " ");
+  try {
+    return knownStatement(expression);
+  } catch (error) {
+    // Somebody else's rule may hold anything; it is not ours, and that is all there is to say.
+    if (error instanceof SyntaxError) return JSON.stringify(expression);
+    throw error;
+  }
+}
+
+function knownStatement(expression: unknown): string {
   const [[kind, value] = ["", null]] = Object.entries(object(expression));
   switch (kind) {
     case "accept":
@@ -94,6 +104,7 @@ function selector(value: unknown): string {
 
 function plain(value: unknown): string {
   if (typeof value !== "object" || value === null) return String(value);
+  if (Array.isArray(value)) return value.map(plain).join(",");
   const range = object(value)["range"];
   return Array.isArray(range) ? range.join("-") : JSON.stringify(value);
 }

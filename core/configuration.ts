@@ -99,7 +99,7 @@ export async function parseConfiguration(text: string, file: string): Promise<Co
 /** The library gives values without places; keys stand at the start of a line. */
 function lineOf(text: string, key: string): number {
   const index = text.split("\n").findIndex((line) =>
-    line.trimStart().replace(/^["']/, "").startsWith(key)
+    line.trimStart().replace(/^\[*["']?/, "").startsWith(key)
   );
   return index + 1;
 }

@@ -62,7 +62,9 @@ Deno.test("an unknown key is refused with its line, and the known ones are liste
   const error = await refused('wait = 3\n\n  "anchor" = 1\n');
   assertEquals(error.message, 'x.conf:3: There is no key "anchor"');
   assertEquals(error.hint, "Known are `firewall_backend`, `table`, `sysctl`, `wait`");
-  assertMatch((await refused("[nftables]\ntable = 'x'\n")).message, /^x\.conf:\d: There is no key/);
+  const section = await refused("\n[nftables]\ntable = 'x'\n");
+  assertEquals(section.message, 'x.conf:2: There is no key "nftables"');
+  assertMatch((await refused("[wait]\nx = 1\n")).message, /^x\.conf:1: The value of "wait"/);
 });
 
 Deno.test("text that is not TOML is refused with line and column", async () => {

@@ -82,7 +82,12 @@ const OTHERS: Readonly<Record<string, readonly [expr: string, shown: string]>> =
   ],
   "none of our states": [
     '[{"match":{"op":"!=","left":{"ct":{"key":"state"}},"right":["established","related"]}}]',
-    'ct state != ["established","related"]',
+    "ct state != established,related",
+  ],
+  "flags of a segment": [
+    '[{"match":{"op":"in","left":{"payload":{"protocol":"tcp","field":"flags"}},' +
+    '"right":["syn","ack"]}}]',
+    "tcp flags syn,ack",
   ],
   "a set of names": [
     '[{"match":{"op":"==","left":{"meta":{"key":"oifname"}},"right":{"set":["x","virbr0"]}}}]',

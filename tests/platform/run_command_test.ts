@@ -1,0 +1,81 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import type { Command, Program } from "../../core/command.ts";
+import { candidatePaths, runCommand } from "../../platform/run_command.ts";
+
+/** Programs of every Linux in the places where ours are looked for; the type knows only ours. */
+function command(program: string, args?: readonly string[], stdin?: string): Command {
+  const base = { program: program as Program, args: args ?? [] };
+  return stdin === undefined ? base : { ...base, stdin };
+}
+
+Deno.test("a program reads its input and gives output, errors and status", async () => {
+  const script = "cat; echo problem >&2; exit 3";
+  assertEquals(await runCommand(command("sh", ["-c", script], "input\n")), {
+    status: 3,
+    stdout: "input\n",
+    stderr: "problem\n",
+  });
+});
+
+Deno.test("arguments arrive as they are, no shell reads them", async () => {
+  const words = ["$HOME", "a b", "`id`", "", "*", "é", "-n"];
+  const { stdout } = await runCommand(command("printf", ["%s\\n", ...words]));
+  assertEquals(stdout.split("\n").slice(0, -1), words);
+});
+
+Deno.test("two megabytes pass through a program that answers while it reads", async () => {
+  const text = "add rule inet bridgewall chain accept\n".repeat(56_000);
+  const { status, stdout } = await runCommand(command("cat", [], text));
+  assertEquals([status, stdout.length, stdout === text], [0, text.length, true]);
+});
+
+Deno.test("a program that does not read its input is no error of its own", async () => {
+  const text = "x".repeat(2_000_000);
+  const { status } = await runCommand(command("sh", ["-c", "exit 5"], text));
+  assertEquals(status, 5);
+});
+
+Deno.test("a program without input finds it empty", async () => {
+  assertEquals((await runCommand(command("cat"))).stdout, "");
+  assertEquals((await runCommand(command("cat", [], ""))).stdout, "");
+});
+
+Deno.test("a program that is not installed has the status of a shell", async () => {
+  const { status, stderr } = await runCommand(command("bridgewall-no-such-program"));
+  assertEquals([status, stderr], [127, "bridgewall-no-such-program: not found"]);
+  const again = await runCommand(command("bridgewall-no-such-program", [], "input"));
+  assertEquals(again.status, 127);
+});
+
+Deno.test("nothing of the caller's environment gets through", async () => {
+  Deno.env.set("BRIDGEWALL_TEST_SECRET", "1");
+  Deno.env.set("LC_ALL", "de_DE.UTF-8");
+  try {
+    const { stdout } = await runCommand(command("env"));
+    const lines = stdout.trimEnd().split("\n").toSorted();
+    assertEquals(lines, ["LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]);
+  } finally {
+    Deno.env.delete("BRIDGEWALL_TEST_SECRET");
+    Deno.env.delete("LC_ALL");
+  }
+});
+
+Deno.test("a program that a signal ended has failed", async () => {
+  const { status } = await runCommand(command("sh", ["-c", "kill -9 $$"]));
+  assert(status > 128, String(status));
+});
+
+Deno.test("output that is not UTF-8 is no problem", async () => {
+  const { stdout } = await runCommand(command("printf", ["a\\377b"]));
+  assertMatch(stdout, /^a.b$/);
+});
+
+Deno.test("programs are looked for in places that only root writes", () => {
+  assertEquals(candidatePaths("nft"), [
+    "/usr/sbin/nft",
+    "/sbin/nft",
+    "/usr/bin/nft",
+    "/bin/nft",
+    "/run/current-system/sw/bin/nft",
+  ]);
+});

@@ -95,6 +95,13 @@ export function overlaps(one: Subnet, other: Subnet): boolean {
   return one.prefix <= other.prefix ? contains(one, other) : contains(other, one);
 }
 
+const LINK_LOCAL: Subnet = { family: "ipv6", value: 0xfe80n << 112n, prefix: 10 };
+
+/** Whether the subnet is of IPv6 link-local addresses, which every link has anew (RFC 4291). */
+export function isLinkLocal(subnet: Subnet): boolean {
+  return overlaps(LINK_LOCAL, subnet) && subnet.prefix >= LINK_LOCAL.prefix;
+}
+
 /** The same addresses in as few subnets as possible, without those that another one holds. */
 export function withoutContained(subnets: readonly Subnet[]): readonly Subnet[] {
   return subnets.filter((subnet, index) =>

@@ -34,7 +34,16 @@ export async function inspectTable(
         : [{ difference: `Table "inet ${table}" is missing: nothing is filtered` }],
     };
   }
-  return compareListing(readListing(stdout), policies);
+  return compareListing(readAnswer(stdout, table), policies);
+}
+
+function readAnswer(json: string, table: string): Listing {
+  try {
+    return readListing(json);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new HostError(`Cannot read what nft says of the table "inet ${table}": ${error.message}`);
+  }
 }
 
 /** The part of the inspection that asks nobody. */

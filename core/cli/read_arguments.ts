@@ -122,8 +122,10 @@ function parseWords(words: readonly string[], options: readonly OptionEntry[]): 
   const reserved = beforeOperands(words).find((word) => /^--?_/.test(word));
   if (reserved !== undefined) refuseUnknown(reserved, options);
   const withValue = options.filter(({ value }) => value !== undefined).map(({ name }) => name);
+  const flags = options.filter(({ value }) => value === undefined).map(({ name }) => name);
+  refuseFlagValues(beforeOperands(words), flags);
   return parseArgs(words, {
-    boolean: options.filter(({ value }) => value === undefined).map(({ name }) => name),
+    boolean: flags,
     string: [...withValue, "_"],
     alias: { h: "help" },
     unknown: (word, key) => {
@@ -131,6 +133,13 @@ function parseWords(words: readonly string[], options: readonly OptionEntry[]): 
       return true;
     },
   });
+}
+
+/** `--json=false` would have to mean something, and `--no-color=false` the opposite. */
+function refuseFlagValues(words: readonly string[], flags: readonly string[]): void {
+  const flag = flags.find((name) => words.some((word) => word.startsWith(`--${name}=`)));
+  if (flag === undefined) return;
+  throw new UsageError(`Cannot give "--${flag}" a value: it has none`, `Write \`--${flag}\``);
 }
 
 function refuseUnknown(word: string, options: readonly OptionEntry[]): never {

@@ -2,6 +2,7 @@
 import { FORWARDING_KEYS, missingForwarding } from "../change/forwarding.ts";
 import type { Drift, NetworkInspection } from "../firewall_backend.ts";
 import type { Network } from "../network/network.ts";
+import { HostError } from "../host.ts";
 import { derivePolicy } from "../policy/derive_policy.ts";
 import { type FilteredPolicy, forwardedFamilies, type Policy } from "../policy/policy.ts";
 import type { Record } from "../record/record.ts";
@@ -33,9 +34,14 @@ export interface InspectedRecords {
 /**
  * Changes nothing. One question to each backend, however many networks there are; asked while no other
  * command is halfway through a change.
+ *
+ * @throws {HostError} When the user may not look, or the host does not answer.
  */
 export async function inspectRecords(context: Context): Promise<InspectedRecords> {
   const { host, options, messages } = context;
+  if (!host.privileged) {
+    throw new HostError("Cannot look at the firewall: only root may", "Run it again as root");
+  }
   const fresh = (await host.records.readAll()).length === 0;
   using _lock = fresh ? undefined : await host.records.lock(
     options.wait,

@@ -7,11 +7,8 @@ import type { FirewallBackend } from "../firewall_backend.ts";
 import type { FactsWanted, HostFacts } from "../host.ts";
 import { makesBridge, type Network } from "../network/network.ts";
 import { networkFromElement } from "../network/parse_network.ts";
-import {
-  checkNetworkCollisions,
-  checkRouteCollisions,
-  subnetsOf,
-} from "../policy/check_collisions.ts";
+import { checkNetworkCollisions, checkRouteCollisions } from "../policy/check_collisions.ts";
+import { subnetsOf } from "../network/subnets.ts";
 import { derivePolicy, isEverything, type PlacedNetwork } from "../policy/derive_policy.ts";
 import { hasFixedName, placeNetworks } from "../policy/place_networks.ts";
 import type { FilteredPolicy, Policy } from "../policy/policy.ts";

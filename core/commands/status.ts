@@ -1,7 +1,7 @@
 /** `bridgewall status`: the active networks. */
 import { formatSubnet } from "../address.ts";
 import type { Traffic } from "../firewall_backend.ts";
-import { subnetsOf } from "../policy/check_collisions.ts";
+import { subnetsOf } from "../network/subnets.ts";
 import type { Policy } from "../policy/policy.ts";
 import { printable } from "../quoted.ts";
 import type { CommandOutput, Context } from "./context.ts";

@@ -36,6 +36,7 @@ export async function up(context: Context, names: NetworkArguments): Promise<Com
     return prepared.policies.map((policy) => summarize(policy, snapshot.backend.name));
   });
   summaries.forEach((summary) => messages.note(sentence(summary)));
+  if (summaries.length === 0) messages.note("There is no definition to bring up");
   return { text: [], json: { networks: summaries }, exitCode: 0 };
 }
 

@@ -3,6 +3,7 @@ import { formatSubnet, overlaps } from "../address.ts";
 import type { Subnet } from "../address.ts";
 import { isBridgeTemplate, makesBridge } from "./network.ts";
 import type { Network } from "./network.ts";
+import { exclusiveSubnets } from "./subnets.ts";
 import { NetworkDefinitionError } from "./network_error.ts";
 import { quoted } from "../quoted.ts";
 
@@ -86,7 +87,7 @@ interface OwnedSubnet {
  * it that have not ended; as those belong to one network, the last of them is enough to look at.
  */
 function checkSubnets(networks: readonly DefinedNetwork[]): void {
-  const owned = networks.flatMap(subnetsOf).sort(byFirstAddress);
+  const owned = networks.flatMap(ownedSubnets).sort(byFirstAddress);
   const open: OwnedSubnet[] = [];
   for (const current of owned) {
     while (open.length > 0 && !overlaps(current.subnet, (open.at(-1) ?? current).subnet)) {
@@ -98,14 +99,8 @@ function checkSubnets(networks: readonly DefinedNetwork[]): void {
   }
 }
 
-/** A default route through a guest gives way to every other one: it takes nothing from anybody. */
-function subnetsOf(defined: DefinedNetwork, index: number): readonly OwnedSubnet[] {
-  const { addresses, routes } = defined.network;
-  const destinations = routes.map(({ destination }) => destination);
-  return [
-    ...addresses.map(({ subnet }) => subnet),
-    ...destinations.filter(({ prefix }) => prefix > 0),
-  ].map((subnet) => ({ subnet, index, defined }));
+function ownedSubnets(defined: DefinedNetwork, index: number): readonly OwnedSubnet[] {
+  return exclusiveSubnets(defined.network).map((subnet) => ({ subnet, index, defined }));
 }
 
 function byFirstAddress({ subnet: one }: OwnedSubnet, { subnet: other }: OwnedSubnet): number {

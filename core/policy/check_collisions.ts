@@ -1,7 +1,8 @@
 /** Refuses networks whose addresses are in use by something else on this host. */
-import { formatSubnet, overlaps, parseSubnet, type Subnet } from "../address.ts";
+import { formatSubnet, isLinkLocal, overlaps, type Subnet } from "../address.ts";
 import { HostError, type HostRoute } from "../host.ts";
-import { makesBridge, type Network } from "../network/network.ts";
+import { makesBridge } from "../network/network.ts";
+import { exclusiveSubnets, subnetsOf } from "../network/subnets.ts";
 import { quoted } from "../quoted.ts";
 import type { PlacedNetwork } from "./derive_policy.ts";
 
@@ -18,9 +19,6 @@ const EVERYTHING = [
   "8000::/1",
   "2000::/3",
 ];
-
-/** Every link has this one (RFC 4291), so it says nothing about a collision. */
-const LINK_LOCAL = parseSubnet("fe80::/10");
 
 /**
  * Refuses networks that want what an active one has: a bridge, a UUID, addresses.
@@ -55,10 +53,8 @@ function checkPair(one: PlacedNetwork, other: PlacedNetwork): void {
       "Remove the <uuid> of one of the two, or take the other down first",
     );
   }
-  const own = (network: Network): readonly Subnet[] =>
-    subnetsOf(network).filter(({ prefix }) => prefix > 0);
-  for (const subnet of own(one.network)) {
-    const hit = own(other.network).find((used) => overlaps(subnet, used));
+  for (const subnet of exclusiveSubnets(one.network)) {
+    const hit = exclusiveSubnets(other.network).find((used) => overlaps(subnet, used));
     if (hit === undefined) continue;
     throw new HostError(
       `Cannot bring up network ${name}: its subnet ${formatSubnet(subnet)} overlaps ` +
@@ -101,14 +97,6 @@ function collides(subnet: Subnet, destination: Subnet): boolean {
   // A network that is "everything" itself collides with the same kind of route only.
   if (EVERYTHING.includes(text)) return formatSubnet(subnet) === text;
   if (subnet.prefix === 0) return false;
-  if (LINK_LOCAL !== undefined && overlaps(LINK_LOCAL, destination)) return false;
+  if (isLinkLocal(destination)) return false;
   return overlaps(subnet, destination);
-}
-
-/** The subnets of the host's addresses, and the networks behind guests. */
-export function subnetsOf(network: Network): readonly Subnet[] {
-  return [
-    ...network.addresses.map(({ subnet }) => subnet),
-    ...network.routes.map(({ destination }) => destination),
-  ];
 }

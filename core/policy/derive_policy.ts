@@ -1,5 +1,5 @@
 /** Network → Policy. */
-import { type Family, type Subnet, withoutContained } from "../address.ts";
+import { type Family, isLinkLocal, type Subnet, withoutContained } from "../address.ts";
 import type { Forward, Network } from "../network/network.ts";
 import type { FamilyPolicy, FilteredPolicy, Forwarding, Policy } from "./policy.ts";
 
@@ -83,7 +83,9 @@ function familyPolicy(network: Network, forward: FilteredForward, family: Family
   return {
     family,
     subnets: withoutContained([...addresses.map(({ subnet }) => subnet), ...routed]),
-    hostAddresses: addresses.map(({ address }) => address),
+    // What has a link-local source is not routed, and two networks may have the same address there.
+    hostAddresses: addresses.filter(({ subnet }) => !isLinkLocal(subnet))
+      .map(({ address }) => address),
     forwarding: forwardingOf(forward, family),
   };
 }

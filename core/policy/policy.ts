@@ -57,7 +57,7 @@ export interface FamilyPolicy {
   readonly family: Family;
   /** `NETS`: where the guests are, none inside another. At least one. */
   readonly subnets: readonly Subnet[];
-  /** The host's own addresses on the bridge. */
+  /** The host's own addresses on the bridge that packets can be routed from. */
   readonly hostAddresses: readonly IpAddress[];
   /** Direction `none`: guests of this family stay among themselves. */
   readonly forwarding: Forwarding;

@@ -165,3 +165,10 @@ Deno.test("how to print is known even when the rest makes no sense", () => {
   });
   assertEquals(readManner(["up", "--", "--json", "--quiet", "--verbose", "--no-color"]), usual);
 });
+
+Deno.test("an option without a value takes none", () => {
+  for (const word of ["--json=true", "--quiet=false", "--no-color=false", "--all=1"]) {
+    assertThrows(() => readArguments(["up", word, "x"]), UsageError, "it has none");
+  }
+  assertEquals(readArguments(["up", "--", "--json=true"]).kind, "run");
+});

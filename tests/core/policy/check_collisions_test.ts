@@ -4,8 +4,8 @@ import { HostError, type HostRoute } from "../../../core/host.ts";
 import {
   checkNetworkCollisions,
   checkRouteCollisions,
-  subnetsOf,
 } from "../../../core/policy/check_collisions.ts";
+import { subnetsOf } from "../../../core/network/subnets.ts";
 import { address, placed, subnet } from "../../support/definitions.ts";
 
 function ip(text: string): string {

@@ -58,8 +58,18 @@ function networkChange(table: string, policy: FilteredPolicy, facts: Facts): Net
     network: policy.network,
     install: [...installScripts(table, ruleset).map(load), ...repair.steps],
     removal: [...repair.removal, ...removalGroups(table, ruleset)],
-    warnings: repair.warnings,
+    warnings: [...zoneWarnings(policy), ...repair.warnings],
   };
+}
+
+/** Zones are firewalld's; what it does with the bridge decides there, whatever is said here. */
+function zoneWarnings({ network, zone }: FilteredPolicy): readonly string[] {
+  return zone === undefined ? [] : [
+    `The zone ${quoted(zone)} of network ${
+      quoted(network)
+    } means nothing to the nftables backend: ` +
+    "no zone is set",
+  ];
 }
 
 /** What several networks need comes first and in scripts of its own, so that it is run only once. */

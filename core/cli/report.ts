@@ -23,15 +23,22 @@ const COLOURS = { error: "\x1b[1;31m", warning: "\x1b[1;33m", hint: "\x1b[1;36m"
 
 /** Messages of a running command, on standard error. */
 export function messages(terminal: Terminal, manner: Manner): Messages {
+  const write = (kind: string, text: string, plain: string): void =>
+    terminal.writeMessage(manner.json ? jsonLine({ [kind]: text }) : `${plain}\n`);
   return {
     note: (text) => {
-      if (!manner.quiet) terminal.writeMessage(`${text}\n`);
+      if (!manner.quiet) write("note", text, text);
     },
-    warn: (text) => terminal.writeMessage(`${label(terminal, manner, "warning")}: ${text}\n`),
+    warn: (text) => write("warning", text, `${label(terminal, manner, "warning")}: ${text}`),
     detail: (text) => {
-      if (manner.verbose) terminal.writeMessage(`${text}\n`);
+      if (manner.verbose) write("detail", text, text);
     },
   };
+}
+
+/** With `--json` standard error holds one object a line: `note`, `warning`, `detail` or `error`. */
+function jsonLine(value: unknown): string {
+  return `${JSON.stringify(value)}\n`;
 }
 
 /** A command that is about to run, for `--verbose`. */
@@ -55,7 +62,7 @@ export function reportError(terminal: Terminal, manner: Manner, error: unknown):
   if (manner.json) {
     const { message } = error;
     const body = { error: { message, ...(hint === undefined ? {} : { hint }), exitCode } };
-    terminal.writeMessage(`${JSON.stringify(body, null, 2)}\n`);
+    terminal.writeMessage(jsonLine(body));
     return exitCode;
   }
   terminal.writeMessage(`${label(terminal, manner, "error")}: ${error.message}\n`);

@@ -142,3 +142,16 @@ Deno.test("a command that is about to run is shown with its script", () => {
   assertEquals(commandTrace({ program: "sysctl", args: ["-w", "a=1"] }), "run: sysctl -w a=1");
   assertEquals(commandTrace({ ...NFT, stdin: "add x\nadd y\n" }), "run: nft -f -\nadd x\nadd y");
 });
+
+Deno.test("programs get every message as one line of JSON", () => {
+  const terminal = recorder(true);
+  const speak = messages(terminal, { ...PLAIN, json: true, verbose: true });
+  speak.note("done");
+  speak.warn("two\nlines");
+  speak.detail("run: x");
+  assertEquals(terminal.said.trimEnd().split("\n").map((line) => JSON.parse(line)), [
+    { note: "done" },
+    { warning: "two\nlines" },
+    { detail: "run: x" },
+  ]);
+});

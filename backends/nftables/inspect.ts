@@ -185,7 +185,11 @@ function foreignObjects(listing: Listing, expected: Expected): readonly Drift[] 
     ...notOurs("Map", listing.maps.keys(), maps),
     ...notOurs("Counter", listing.counters.keys(), expected.counters),
     ...listing.others.map((other) => `Object ${quoted(other)}`),
-  ].map((what) => ({ difference: `${what} is not ours` }));
+  ].map((what) => ({ difference: `${what} is not ours` })).concat(
+    listing.hasFlags
+      ? [{ difference: "The table has flags that are not ours: a dormant one filters nothing" }]
+      : [],
+  );
 }
 
 function networkTraffic(

@@ -16,6 +16,8 @@ export interface Listing {
   readonly counters: ReadonlyMap<string, { readonly packets: number; readonly bytes: number }>;
   /** Anything else somebody put into the table, as `kind name`. */
   readonly others: readonly string[];
+  /** Whether the table has flags, such as `dormant`; nft 1.0.6 does not always say which. */
+  readonly hasFlags: boolean;
 }
 
 /** The elements of one map: key as in a script → verdict, such as `jump from-virbr0`. */
@@ -33,6 +35,7 @@ export function readListing(json: string): Listing {
     maps: new Map(),
     counters: new Map(),
     others: [],
+    hasFlags: false,
   };
   for (const entry of list(object(JSON.parse(json))["nftables"])) {
     for (const [kind, value] of Object.entries(object(entry))) {
@@ -49,13 +52,16 @@ interface GrowingListing {
   readonly maps: Map<string, { readonly type: string; readonly elements: Elements }>;
   readonly counters: Map<string, { readonly packets: number; readonly bytes: number }>;
   readonly others: string[];
+  hasFlags: boolean;
 }
 
 function readObject(kind: string, value: Json, listing: GrowingListing): void {
   const name = String(value["name"]);
   switch (kind) {
     case "metainfo":
+      return;
     case "table":
+      listing.hasFlags ||= value["flags"] !== undefined;
       return;
     case "chain":
       listing.chains.set(

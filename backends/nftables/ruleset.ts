@@ -106,19 +106,30 @@ function filterGroup(policy: FilteredPolicy): ObjectGroup {
   };
 }
 
+/**
+ * Where packets are translated, only those leave that will be, or that belong to a connection that is:
+ * what conntrack cannot place (`invalid`), and what was on its way before there was a translation, would
+ * show the outside an address of the guests.
+ */
 function guestsToOutside(policy: FilteredPolicy, family: FamilyPolicy): readonly Rule[] {
   const { forwarding } = family;
   if (forwarding.direction === "none") return [];
-  const counter = `counter name ${objectString(counterNames(policy.bridge).out)}`;
-  return [{
+  const states = forwarding.translation === undefined
+    ? [{ match: "", text: "guests to outside" }]
+    : [
+      { match: TRANSLATED, text: "guests to outside" },
+      { match: TO_BE_TRANSLATED, text: "guests to outside, the first packet" },
+    ];
+  return states.map(({ match, text }) => ({
     statements: words(
       among(family, "saddr"),
       forwarding.device === undefined ? "" : `oifname ${interfaceString(forwarding.device)}`,
-      counter,
+      match,
+      `counter name ${objectString(counterNames(policy.bridge).out)}`,
       "return",
     ),
-    comment: commentString(policy.network, "guests to outside"),
-  }];
+    comment: commentString(policy.network, text),
+  }));
 }
 
 function outsideToGuests(policy: FilteredPolicy, family: FamilyPolicy): readonly Rule[] {
@@ -129,13 +140,20 @@ function outsideToGuests(policy: FilteredPolicy, family: FamilyPolicy): readonly
     statements: words(
       among(family, "daddr"),
       forwarding.device === undefined ? "" : `iifname ${interfaceString(forwarding.device)}`,
-      replies ? "ct state established,related" : "",
+      // A connection that others opened is not translated, so it has no replies for guests.
+      replies ? `ct state established,related ${TRANSLATED}` : "",
       `counter name ${objectString(counterNames(policy.bridge).in)}`,
       "accept",
     ),
     comment: commentString(policy.network, replies ? "replies to guests" : "outside to guests"),
   }];
 }
+
+/** Connections with a translated source, and those that a helper (FTP) expected because of one. */
+const TRANSLATED = "ct status expected,snat";
+
+/** Translation is decided in postrouting, behind us, for packets whose connection is new. */
+const TO_BE_TRANSLATED = "ct state new,related ct status ! confirmed";
 
 function translationGroup(
   policy: FilteredPolicy,

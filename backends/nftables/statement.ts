@@ -63,7 +63,8 @@ function rejectStatement(value: unknown): string {
 
 function matchStatement({ op, left, right }: Json): string {
   const key = selector(left);
-  if (key === "ct state" && op === "in" && Array.isArray(right)) return `${key} ${right.join(",")}`;
+  // Flags are asked for one by one (`in`): all of them and no other (`==`) is something else.
+  if (key.startsWith("ct ")) return `${key} ${op === "in" ? "" : `${op} `}${flagList(right)}`;
   const operator = op === "==" || op === "in" ? "" : `${String(op)} `;
   if (key.endsWith("name") && typeof right === "string") return `${key} ${operator}"${right}"`;
   if (/ [sd]addr$/.test(key)) return `${key} ${operator}${rangesText(operand(right))}`;
@@ -71,6 +72,11 @@ function matchStatement({ op, left, right }: Json): string {
     ? `{ ${list(object(right)["set"]).map((value) => protocolName(key, value)).join(", ")} }`
     : protocolName(key, right);
   return `${key} ${operator}${values}`;
+}
+
+/** Flags in the order of their names: nft lists them in the order of their bits. */
+function flagList(value: unknown): string {
+  return Array.isArray(value) ? value.map(plain).toSorted().join(",") : plain(value);
 }
 
 /** nft lists numbers where the system has no /etc/protocols (Debian's netbase). */
@@ -131,6 +137,10 @@ export function canonicalStatements(statements: string): string {
       /( [sd]addr )(!= )?(\{[^}]*\}|\S+)/g,
       (_, key: string, not: string | undefined, value: string) =>
         `${key}${not ?? ""}${rangesText(pieces(value))}`,
+    )
+    .replace(
+      /(ct (?:state|status) (?:! )?)([a-z]+(?:,[a-z]+)*)/g,
+      (_, key: string, flags: string) => `${key}${flags.split(",").toSorted().join(",")}`,
     )
     .replace(
       / to ([0-9a-f.]+(?:-[0-9a-f.]+)?)(?=:| |$)/,

@@ -81,7 +81,8 @@ function explainTranslation(part: FamilyPolicy, { addresses, ports }: Translatio
     : `an address from ${formatAddress(addresses.start)} to ${formatAddress(addresses.end)}`;
   const where = part.subnets.length === 1 ? "that subnet" : "those subnets";
   return `Packets that leave ${where} get ${source} as their source,` +
-    ` TCP and UDP a port from ${ports.start} to ${ports.end}.`;
+    ` TCP and UDP a port from ${ports.start} to ${ports.end};` +
+    ` what cannot be translated is rejected.`;
 }
 
 function familyList(families: readonly Family[]): string {

@@ -69,7 +69,17 @@ const PREFIX = (addr: string, len: number): Json => ({ prefix: { addr, len } });
 
 const NET4 = PREFIX("10.44.0.0", 24);
 const NET6 = PREFIX("fd44::", 64);
-const REPLIES = match({ ct: { key: "state" } }, ["established", "related"], "in");
+const TRANSLATED = match({ ct: { key: "status" } }, ["expected", "snat"], "in");
+const TO_BE_TRANSLATED = [
+  match({ ct: { key: "state" } }, ["related", "new"], "in"),
+  match({ ct: { key: "status" } }, "confirmed", "!"),
+];
+const REPLIES = [
+  match({ ct: { key: "state" } }, ["established", "related"], "in"),
+  TRANSLATED,
+];
+const OUT = [{ counter: "out-virbr0" }, { return: null }];
+const IN = [{ counter: "in-virbr0" }, { accept: null }];
 const NOT_LOCAL = match(
   IP("daddr"),
   { set: [NET4, PREFIX("224.0.0.0", 24), "255.255.255.255"] },
@@ -105,11 +115,12 @@ export const LISTING: readonly Json[] = [
   rule("postrouting", vmap(IP("saddr"), "translate_host_ipv4")),
   rule("postrouting", vmap(IP6("saddr"), "translate_host_ipv6")),
   rule("from-virbr0", match(META("oifname"), "virbr0"), { accept: null }),
-  rule("from-virbr0", match(IP("saddr"), NET4), { counter: "out-virbr0" }, { return: null }),
-  rule("from-virbr0", match(IP6("saddr"), NET6), { counter: "out-virbr0" }, { return: null }),
+  rule("from-virbr0", match(IP("saddr"), NET4), TRANSLATED, ...OUT),
+  rule("from-virbr0", match(IP("saddr"), NET4), ...TO_BE_TRANSLATED, ...OUT),
+  rule("from-virbr0", match(IP6("saddr"), NET6), ...OUT),
   rule("from-virbr0", ...REJECT),
-  rule("to-virbr0", match(IP("daddr"), NET4), REPLIES, { counter: "in-virbr0" }, { accept: null }),
-  rule("to-virbr0", match(IP6("daddr"), NET6), { counter: "in-virbr0" }, { accept: null }),
+  rule("to-virbr0", match(IP("daddr"), NET4), ...REPLIES, ...IN),
+  rule("to-virbr0", match(IP6("daddr"), NET6), ...IN),
   rule("to-virbr0", ...REJECT),
   rule(
     "nat-virbr0",

@@ -24,6 +24,7 @@ const TOKENS: Readonly<Record<string, string>> = {
   PORTS: "\\d{1,5}(?:-\\d{1,5})?",
   RANGE: "ADDRESS(?:-ADDRESS)?",
   MATCH: "(?:ip|ip6) (?:saddr|daddr) (?:!= )?SET|[io]ifname STRING|ct state established,related|" +
+    "ct state new,related|ct status expected,snat|ct status ! confirmed|" +
     "meta l4proto \\{ tcp, udp \\}",
   MAP: "@(?:from_bridge|to_bridge|translate_from_bridge|translate_host_ipv[46])",
   VMAP: "[io]ifname vmap MAP|(?:ip|ip6) saddr vmap MAP",

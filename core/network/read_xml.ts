@@ -40,7 +40,8 @@ export interface ParseOptions extends Partial<XmlLimits> {
   readonly disallowDoctype?: true;
 }
 
-const DEFAULT_LIMITS: XmlLimits = { maxLength: 2 ** 20, maxDepth: 64, maxAttributes: 64 };
+/** What {@linkcode parse} takes unless it is told otherwise: far more than any definition has. */
+export const DEFAULT_LIMITS: XmlLimits = { maxLength: 2 ** 20, maxDepth: 64, maxAttributes: 64 };
 
 /**
  * Reads a document. A byte order mark is skipped.

@@ -9,6 +9,8 @@ export interface StringifyOptions {
    * text are left as they are, since white space would become part of it.
    */
   readonly indent?: string;
+  /** True for elements that no white space is added to, with all that they hold. */
+  readonly verbatim?: (element: XmlElement) => boolean;
   /** False leaves the declaration of a document out. */
   readonly declaration?: boolean;
 }
@@ -40,8 +42,8 @@ export function stringify(
   tree: XmlDocument | XmlElement,
   options: StringifyOptions = {},
 ): string {
-  if ("type" in tree) return writeElement(tree, options.indent, "");
-  const root = writeElement(tree.root, options.indent, "");
+  if ("type" in tree) return writeElement(tree, options, "");
+  const root = writeElement(tree.root, options, "");
   const { declaration } = tree;
   if (declaration === undefined || options.declaration === false) return root;
   const { version, encoding, standalone } = declaration;
@@ -53,7 +55,9 @@ export function stringify(
   return `<?xml ${parts.join(" ")}?>${options.indent === undefined ? "" : "\n"}${root}`;
 }
 
-function writeElement(element: XmlElement, indent: string | undefined, margin: string): string {
+type Layout = Pick<StringifyOptions, "indent" | "verbatim">;
+
+function writeElement(element: XmlElement, layout: Layout, margin: string): string {
   const { name: { raw }, children } = element;
   const attributes = Object.entries(element.attributes).map(([name, value]) =>
     ` ${name}="${
@@ -62,17 +66,20 @@ function writeElement(element: XmlElement, indent: string | undefined, margin: s
   ).join("");
   if (children.length === 0) return `<${raw}${attributes}/>`;
   const holdsText = children.some((child) => child.type === "text" || child.type === "cdata");
-  const inner = holdsText ? undefined : indent;
-  const deeper = inner === undefined ? "" : `\n${margin}${inner}`;
-  const content = children.map((child) => deeper + writeNode(child, inner, margin + (inner ?? "")));
-  const end = inner === undefined ? "" : `\n${margin}`;
+  const inner = holdsText || layout.verbatim?.(element) === true ? {} : layout;
+  const { indent } = inner;
+  const deeper = indent === undefined ? "" : `\n${margin}${indent}`;
+  const content = children.map((child) =>
+    deeper + writeNode(child, inner, margin + (indent ?? ""))
+  );
+  const end = indent === undefined ? "" : `\n${margin}`;
   return `<${raw}${attributes}>${content.join("")}${end}</${raw}>`;
 }
 
-function writeNode(node: XmlNode, indent: string | undefined, margin: string): string {
+function writeNode(node: XmlNode, layout: Layout, margin: string): string {
   switch (node.type) {
     case "element":
-      return writeElement(node, indent, margin);
+      return writeElement(node, layout, margin);
     case "text":
       return checked(node.text).replace(/[&<>\r]/g, (found) => TEXT_ESCAPES[found] ?? found);
     case "cdata":

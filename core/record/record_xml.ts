@@ -7,6 +7,7 @@
  * change has come.
  */
 import {
+  DEFAULT_LIMITS,
   isElement,
   parse,
   stringify,
@@ -16,6 +17,7 @@ import {
 } from "@std/xml";
 import type { RemovalGroup } from "../change/change.ts";
 import type { Command, Program } from "../command.ts";
+import { quoted } from "../quoted.ts";
 import { type Installation, type Record, RecordError, type RecordState } from "./record.ts";
 
 /** Counts up when an older program could no longer read what a newer one writes. */
@@ -28,17 +30,41 @@ const REMOVAL_PROGRAMS: ReadonlyMap<string, readonly Program[]> = new Map([
 
 const STATES: readonly RecordState[] = ["active", "applying", "removing"];
 
-/** Definitions are limited to 1 MiB; a record holds two at most, and the commands. */
-const LIMITS = { maxLength: 16 * 1024 * 1024, maxDepth: 80 } as const;
+/** A quote in an attribute, `&quot;` in a record, is what grows most. */
+const ESCAPED = "&quot;".length;
 
-/** The text of the status file. */
+/**
+ * Whatever is a definition fits: a record holds two at most, and beside each the commands, which
+ * are given as much room. A bridge has its name on top of the attributes that were written, and a
+ * definition stands two levels deep.
+ */
+const LIMITS = {
+  maxLength: 2 * 2 * ESCAPED * DEFAULT_LIMITS.maxLength,
+  maxDepth: DEFAULT_LIMITS.maxDepth + 2,
+  maxAttributes: DEFAULT_LIMITS.maxAttributes + 1,
+} as const;
+
+/**
+ * The text of the status file. Definitions are not indented: they are nested as deep as the user
+ * likes, and would grow by as much for each element.
+ *
+ * @throws {RecordError} When it would be too long to be read again.
+ */
 export function formatRecord(record: Record): string {
   const { name, state, previous } = record;
   const root = element("networkstatus", { format: String(FORMAT), name, state }, [
     ...installationNodes(record),
     ...(previous === undefined ? [] : [element("previous", {}, installationNodes(previous))]),
   ]);
-  return `${stringify(root, { indent: "  " })}\n`;
+  const verbatim = (one: XmlElement): boolean =>
+    one === record.network || one === previous?.network;
+  const text = `${stringify(root, { indent: "  ", verbatim })}\n`;
+  if (text.length <= LIMITS.maxLength) return text;
+  throw new RecordError(
+    `Cannot record network ${quoted(name)}: its record would have ${text.length} characters, ` +
+      `at most ${LIMITS.maxLength} are read`,
+    "Make the definition smaller",
+  );
 }
 
 function installationNodes({ network, backend, removal }: Installation): readonly XmlNode[] {

@@ -102,6 +102,15 @@ Deno.test("indentation changes no text", () => {
   assertEquals(stringify(document, { indent: " " }), '<?xml version="1.0"?>\n<a/>');
 });
 
+Deno.test("an element that is to stay as it is gets no white space, however deep it is", () => {
+  const kept = element("kept", {}, [element("b", {}, [element("c")])]);
+  const text = stringify(element("a", {}, [element("d", {}, [element("e")]), kept]), {
+    indent: "  ",
+    verbatim: (one) => one === kept,
+  });
+  assertEquals(text, "<a>\n  <d>\n    <e/>\n  </d>\n  <kept><b><c/></b></kept>\n</a>");
+});
+
 Deno.test("what XML cannot say is an error, not a broken file", () => {
   const bad: readonly XmlNode[] = [
     { type: "text", text: "\u0001" },

@@ -1,8 +1,10 @@
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { parse, type XmlElement, type XmlNode } from "@std/xml";
+import { parse, stringify, type XmlElement, type XmlNode } from "@std/xml";
 import { type Installation, type Record, RecordError } from "../../../core/record/record.ts";
 import { formatRecord, parseRecord } from "../../../core/record/record_xml.ts";
+import { parseNetwork } from "../../../core/network/parse_network.ts";
+import { placeNetworks } from "../../../core/policy/place_networks.ts";
 import { XML_TEXTS } from "../../support/arbitrary.ts";
 
 const NETWORK = parse(
@@ -149,4 +151,61 @@ Deno.test("a record with large scripts is no problem", () => {
     ignoreErrors: false,
   }];
   roundTrip({ name: "lan", state: "active", network, backend: "nftables", removal });
+});
+
+/** The largest definitions, each of the kind that grows most in one respect. */
+const LARGEST: readonly (readonly [string, string])[] = [
+  [
+    "with many elements far down",
+    `${"<a>".repeat(60)}${"<a/>".repeat(260_000)}${"</a>".repeat(60)}`,
+  ],
+  ["of quotes", `<a b='${'"'.repeat(1_048_000)}'/>`],
+  ["of greater-than signs", `<a>${">".repeat(1_048_000)}</a>`],
+  ["with as many attributes as there may be", `<bridge ${attributes(64)}/>`],
+  ["nested as deep as can be", `${"<a>".repeat(63)}${"</a>".repeat(63)}`],
+];
+
+function attributes(count: number): string {
+  return Array.from({ length: count }, (_, number) => `a${number}=''`).join(" ");
+}
+
+for (const [says, elements] of LARGEST) {
+  Deno.test(`the record of a definition ${says} can be read, with one such before it`, () => {
+    const text = `<network><name>n</name>${elements}</network>`;
+    const source = parseNetwork(text, "test");
+    const network = placeNetworks([source], { interfaces: [], active: new Map() })[0]?.network
+      .source;
+    assert(network !== undefined);
+    const installation = { ...INSTALLATION, network };
+    const record = {
+      name: "n",
+      state: "applying",
+      ...installation,
+      previous: installation,
+    } as const;
+    const read = parseRecord(formatRecord(record), "test");
+    const written = stringify(network);
+    assert(stringify(read.network) === written);
+    assert(read.previous !== undefined && stringify(read.previous.network) === written);
+  });
+}
+
+Deno.test("a record that could not be read is not written", () => {
+  const stdin = "delete rule x\n".repeat(2_000_000);
+  const removal = [{
+    commands: [{ program: "nft" as const, args: [], stdin }],
+    ignoreErrors: false,
+  }];
+  const error = assertThrows(
+    () => formatRecord({ name: "lan", state: "active", ...INSTALLATION, removal }),
+    RecordError,
+    'Cannot record network "lan": its record would have 28',
+  );
+  assertEquals(error.hint, "Make the definition smaller");
+});
+
+Deno.test("the definition stands in the record as it is, all else is indented", () => {
+  const text = formatRecord({ name: "lan", state: "active", ...INSTALLATION });
+  assertStringIncludes(text, `\n  ${stringify(NETWORK)}\n  <firewall`);
+  assertStringIncludes(text, '\n    <group ignoreErrors="yes">\n      <action program="tc">\n');
 });

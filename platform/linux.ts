@@ -24,7 +24,7 @@ export async function linuxFacts(runner: CommandRunner, wanted: FactsWanted): Pr
     routesOf("ipv4"),
     routesOf("ipv6"),
     wanted.forwarding ? askForwarding(runner) : "",
-    wanted.clsact ? runner.run({ program: "tc", args: ["-j", "qdisc", "show"] }) : NO_ANSWER,
+    wanted.clsact ? runner.run(QUEUES) : NO_ANSWER,
   ]);
   return {
     interfaces: links.flatMap(({ ifname }) => typeof ifname === "string" ? [ifname] : []),
@@ -38,12 +38,14 @@ export async function linuxFacts(runner: CommandRunner, wanted: FactsWanted): Pr
     },
     advertised: await advertisedInterfaces(runner, ipv6),
     clsact: queues.status === 0
-      ? parseList(queues.stdout).flatMap(({ kind, dev }) =>
+      ? parseList(queues.stdout, QUEUES).flatMap(({ kind, dev }) =>
         kind === "clsact" && typeof dev === "string" ? [dev] : []
       )
       : [],
   };
 }
+
+const QUEUES: Command = { program: "tc", args: ["-j", "qdisc", "show"] };
 
 const NO_ANSWER: CommandResult = { status: 1, stdout: "", stderr: "" };
 
@@ -65,14 +67,37 @@ async function askIp(runner: CommandRunner, args: readonly string[]): Promise<re
       "Install the package iproute2",
     );
   }
-  return parseList(stdout);
+  return parseList(stdout, command);
 }
 
-function parseList(json: string): readonly Entry[] {
-  const value: unknown = json.trim() === "" ? [] : JSON.parse(json);
+function parseList(json: string, command: Command): readonly Entry[] {
+  const value: unknown = json.trim() === "" ? [] : parseJson(json, command);
   return Array.isArray(value)
     ? value.filter((entry): entry is Entry => typeof entry === "object" && entry !== null)
     : [];
+}
+
+/**
+ * iproute2 (6.1) writes control characters into strings as they are, and an interface may have such a
+ * name: what is no JSON is read once more with them escaped.
+ */
+function parseJson(json: string, { program, args }: Command): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    // Read below.
+  }
+  const escaped = json.replace(/"(?:[^"\\]|\\[^])*"/g, (string) =>
+    // deno-lint-ignore no-control-regex -- the characters that JSON wants escaped in strings
+    string.replace(/[\0-\x1f]/g, (character) =>
+      `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`));
+  try {
+    return JSON.parse(escaped);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    const line = [program, ...args].join(" ");
+    throw new HostError(`Cannot understand the answer of \`${line}\`: it is not JSON`);
+  }
 }
 
 /** Routes that lead somewhere; `unreachable`, `blackhole` and the like use no network. */

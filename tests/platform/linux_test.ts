@@ -3,6 +3,8 @@ import { formatSubnet } from "../../core/address.ts";
 import type { CommandResult } from "../../core/command.ts";
 import { type FactsWanted, HostError, type HostFacts } from "../../core/host.ts";
 import { linuxFacts } from "../../platform/linux.ts";
+import { hostTest } from "../hosts/requirements.ts";
+import { mustRun } from "../hosts/run_program.ts";
 import { type ScriptedRunner, scriptedRunner } from "../support/scripted_runner.ts";
 
 /** `ip -j -4 route show table main` of iproute2 6.1, with one route of each kind. */
@@ -142,4 +144,39 @@ Deno.test("a host without tc, or with no answer at all, is one without queues an
     "ip -6 -j route show table main": { stdout: "\n" },
   });
   assertEquals([empty.routes, empty.advertised], [[], []]);
+});
+
+Deno.test("an interface may have control characters and quotes in its name", async () => {
+  const { interfaces, clsact } = await facts({
+    "ip -j link show": {
+      stdout: '[{"ifname":"c\x01d"},\n\t{"ifname":"\x1f\\"\\\\\x1b"},{"ifname":"é"}]',
+    },
+    "tc -j qdisc show": { stdout: '[{"kind":"clsact","dev":"c\x01d"}]' },
+  });
+  assertEquals(interfaces, ["c\x01d", '\x1f"\\\x1b', "é"]);
+  assertEquals(clsact, ["c\x01d"]);
+});
+
+Deno.test("an answer that is no JSON is refused with the command that gave it", async () => {
+  for (const command of ["ip -j link show", "ip -6 -j route show table main", "tc -j qdisc show"]) {
+    for (const stdout of ["Segmentation fault", '[{"ifname":"a', '[{"dev":"a\\q"}]']) {
+      await assertRejects(
+        () => facts({ [command]: { stdout } }),
+        HostError,
+        `Cannot understand the answer of \`${command}\`: it is not JSON`,
+      );
+    }
+  }
+});
+
+hostTest({
+  name: "the host's own iproute2 is understood whatever its interfaces are called",
+  tools: ["unshare", "sh"],
+  body: async () => {
+    const script = 'ip link add name "$1" type bridge && ip -j link show';
+    const name = "c\x01\x1b\"'\\é\x7f";
+    const stdout = await mustRun(["unshare", "--net", "sh", "-c", script, "sh", name]);
+    const { interfaces } = await facts({ "ip -j link show": { stdout } });
+    assertEquals(interfaces, ["lo", name]);
+  },
 });

@@ -39,15 +39,36 @@ export function bitsOf(family: Family): number {
  * Reads a numeric address, `undefined` when the text is none.
  *
  * IPv4 takes the forms of inet_aton(3) (`10.1`, `0x7f.1`), because libvirt reads addresses with
- * getaddrinfo(3). IPv6 takes no zone (`%eth0`): a rule cannot hold one.
+ * getaddrinfo(3). IPv6 takes no zone (`%eth0`): a rule cannot hold one, and in a dotted end four
+ * plain decimal numbers, as in inet_pton(3).
  */
 export function parseAddress(text: string): IpAddress | undefined {
   if (!/^[0-9a-fA-FxX.:]+$/.test(text)) return undefined;
+  const spelled = text.includes(":") ? withoutDots(text) : text;
+  if (spelled === undefined) return undefined;
   try {
-    return fromBytes(ipaddr.parse(text).toByteArray());
+    return fromBytes(ipaddr.parse(spelled).toByteArray());
   } catch {
     return undefined;
   }
+}
+
+const DOTTED_END = /^(.*:)(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/;
+
+/**
+ * The IPv6 address with its dotted end as two groups: the library takes `::10.0.0.1` for
+ * `::ffff:10.0.0.1`.
+ */
+function withoutDots(text: string): string | undefined {
+  if (!text.includes(".")) return text;
+  const [, start, ...octets] = DOTTED_END.exec(text) ?? [];
+  if (start === undefined || octets.some((octet) => !isOctet(octet))) return undefined;
+  const [a = 0, b = 0, c = 0, d = 0] = octets.map(Number);
+  return `${start}${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
+}
+
+function isOctet(text: string): boolean {
+  return String(Number(text)) === text && Number(text) < 256;
 }
 
 /** The shortest usual form: dotted decimal, or RFC 5952 for IPv6. */

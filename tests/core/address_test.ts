@@ -40,6 +40,9 @@ Deno.test("an address has one value however it is written", () => {
     ["10.0.0.1", "10.1", "0xa.1", "012.0.0.1", "167772161"],
     ["2001:db8::1", "2001:DB8:0:0:0:0:0:1", "2001:0db8::0001"],
     ["::ffff:192.0.2.1", "::ffff:c000:201"],
+    ["::10.0.0.1", "::a00:1", "0:0:0:0:0:0:10.0.0.1", "::0:10.0.0.1"],
+    ["64:ff9b::192.0.2.33", "64:ff9b::c000:221"],
+    ["1:2:3:4:5:6:7.8.9.10", "1:2:3:4:5:6:708:90a"],
   ];
   for (const [first = "", ...others] of same) {
     for (const other of others) assertEquals(address(other), address(first), other);
@@ -59,6 +62,14 @@ Deno.test("text that is no address is none", () => {
     ":::",
     "1::2::3",
     "1:2:3:4:5:6:7:8:9",
+    "1:2:3:4:5:6:7:10.0.0.1",
+    "1:2:3:4:5:10.0.0.1",
+    "::10.0.0.256",
+    "::10.0.1",
+    "::10.0.0.01",
+    "::0xa.0.0.1",
+    "::10.0.0.1:5",
+    ":10.0.0.1",
     "host",
     "１０.0.0.1",
     "-1",
@@ -79,6 +90,37 @@ Deno.test("any address reads back as it was printed", () => {
     assertEquals(parseAddress(formatAddress(one)), one);
   }));
 });
+
+Deno.test("any 128 bits have one value however they are spelled", () => {
+  const groups = fc.array(fc.oneof(fc.constant(0), fc.nat(0xffff)), { minLength: 8, maxLength: 8 });
+  fc.assert(fc.property(groups, fc.nat(7), fc.nat(7), (parts, one, other) => {
+    const value = parts.reduce((sum, part) => (sum << 16n) | BigInt(part), 0n);
+    const [start, end] = [Math.min(one, other), Math.max(one, other) + 1];
+    for (const spelling of spellings(parts, start, end)) {
+      assertEquals(parseAddress(spelling), { family: "ipv6", value }, spelling);
+    }
+  }));
+});
+
+/** With and without leading zeros, capitals and a dotted end; `::` where only zeros stand. */
+function spellings(parts: readonly number[], start: number, end: number): readonly string[] {
+  const hex = (some: readonly number[]): string => some.map((one) => one.toString(16)).join(":");
+  const dotted = (some: readonly number[]): string => {
+    const octets = some.slice(-2).flatMap((part) => [part >> 8, part & 0xff]).join(".");
+    return [...some.slice(0, -2).map((one) => one.toString(16)), octets].join(":");
+  };
+  const before = hex(parts.slice(0, start));
+  const after = parts.slice(end);
+  const zeros = parts.slice(start, end).every((part) => part === 0);
+  return [
+    hex(parts),
+    hex(parts).toUpperCase(),
+    parts.map((part) => part.toString(16).padStart(4, "0")).join(":"),
+    dotted(parts),
+    ...(zeros ? [`${before}::${hex(after)}`] : []),
+    ...(zeros && after.length >= 2 ? [`${before}::${dotted(after)}`] : []),
+  ];
+}
 
 Deno.test("any subnet reads back as it was printed", () => {
   fc.assert(fc.property(subnets, (one) => {

@@ -25,7 +25,7 @@ export function openHost({ stateDirectory, onCommand }: HostOptions): Host {
   const platform = currentPlatform();
   const run: Host["run"] = (command) => {
     onCommand(command);
-    return runCommand(command);
+    return runCommand(command, directory);
   };
   const directory = stateDirectory ??
     (platform === "freebsd" ? "/var/run/bridgewall" : "/run/bridgewall");

@@ -1,4 +1,5 @@
 /** The one place that runs programs. */
+import { join } from "@std/path";
 import type { Command, CommandResult, Program } from "../core/command.ts";
 
 /**
@@ -21,12 +22,43 @@ export function candidatePaths(program: Program): readonly string[] {
   return DIRECTORIES.map((directory) => `${directory}/${program}`);
 }
 
+/** What a pipe takes at once (pipe(7)). */
+const PIPE_BYTES = 65_536;
+
+/** How scripts that wait in a file are named. */
+export const SCRIPT_PREFIX = ".script-";
+
 /**
  * Runs a program to its end. Needs `--allow-run` for its paths.
  *
+ * A script that a pipe does not take at once waits in a file instead, in the place of the argument
+ * `-`: if we were killed while we write it to a pipe, the program would take the half that it got
+ * for the whole.
+ *
+ * @param directory Where such a file may be, out of the reach of others.
  * @returns Status 127 when no directory has the program, 126 when it may not be run.
  */
-export async function runCommand(command: Command): Promise<CommandResult> {
+export async function runCommand(command: Command, directory: string): Promise<CommandResult> {
+  const { args, stdin } = command;
+  const script = stdin === undefined ? undefined : new TextEncoder().encode(stdin);
+  if (script === undefined || script.length <= PIPE_BYTES || !args.includes("-")) {
+    return await runWhereverItIs(command);
+  }
+  const path = join(directory, `${SCRIPT_PREFIX}${crypto.randomUUID()}`);
+  try {
+    Deno.writeFileSync(path, script, { createNew: true, mode: 0o600 });
+  } catch (error) {
+    return { status: 1, stdout: "", stderr: `Cannot keep the script in "${path}": ${error}` };
+  }
+  try {
+    const { program } = command;
+    return await runWhereverItIs({ program, args: args.map((one) => one === "-" ? path : one) });
+  } finally {
+    Deno.removeSync(path);
+  }
+}
+
+async function runWhereverItIs(command: Command): Promise<CommandResult> {
   const known = paths.get(command.program);
   const candidates = known === undefined ? candidatePaths(command.program) : [known];
   for (const path of candidates) {

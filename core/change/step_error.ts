@@ -50,9 +50,9 @@ function details({ stdin }: Command, { stderr }: CommandResult): readonly string
   ];
 }
 
-/** Line numbers as nft (`/dev/stdin:3:1-5:`) and tc (`Command failed -:3`) write them. */
+/** Line numbers as nft (`/dev/stdin:3:1-5:`, or another file) and tc (`failed -:3`) write them. */
 function reportedLines(stderr: string): ReadonlySet<number> {
-  const found = stderr.matchAll(/(?:\/dev\/stdin|^-|failed -):(\d+)(?:[:\s]|$)/gm);
+  const found = stderr.matchAll(/(?:^\S*|failed \S*):(\d+)(?:[:\s]|$)/gm);
   return new Set([...found].map(([, line]) => Number(line)));
 }
 

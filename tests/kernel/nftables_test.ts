@@ -115,7 +115,7 @@ const EDITS: Readonly<Record<string, string>> = {
   "add rule inet bridgewall forward ct state != established,related accept": "is not ours",
   'add rule inet bridgewall from-virbr0 oifname { "x", "y" } accept': "is not ours: oifname { x",
   "insert rule inet bridgewall to-virbr0 accept": 'Rule 1 of chain "to-virbr0" is not ours: accept',
-  "add rule inet bridgewall from-virbr0 jump { accept; }": 'Rule 5 of chain "from-virbr0" is not',
+  "add rule inet bridgewall from-virbr0 jump { accept; }": 'Rule 6 of chain "from-virbr0" is not',
   "delete element inet bridgewall to_bridge { virbr0 }": 'Element "virbr0" of map "to_bridge" is',
   "add element inet bridgewall from_bridge { eth0 : drop }": 'Element "eth0" : drop of map',
   "add map inet bridgewall m { type ipv4_addr : ipv4_addr; elements = { 10.0.0.1 : 10.0.0.2 }; }":
@@ -125,6 +125,7 @@ const EDITS: Readonly<Record<string, string>> = {
   "add set inet bridgewall s { type ipv4_addr; }": 'Object "set s" is not ours',
   "add chain inet bridgewall forward { policy drop; }":
     'Chain "forward" is "filter forward 0 drop"',
+  "add table inet bridgewall { flags dormant; }": "a dormant one filters nothing",
   "delete table inet bridgewall": 'Table "inet bridgewall" is missing',
 };
 

@@ -1,6 +1,6 @@
 /** Reading values out of the elements of a definition, with errors that say where. */
 import { isElement } from "@std/xml";
-import type { XmlElement } from "@std/xml";
+import type { XmlElement, XmlNode } from "@std/xml";
 import { parseAddress } from "../address.ts";
 import type { IpAddress } from "../address.ts";
 import { NetworkDefinitionError } from "./network_error.ts";
@@ -38,12 +38,14 @@ export function tagOf({ element }: Part): string {
  */
 export function partsNamed({ element, file }: Part, name: string): readonly Part[] {
   return element.children
-    .filter(isElement)
-    .filter((child) =>
-      child.name.local === name && child.name.prefix === undefined &&
-      (child.attributes["xmlns"] ?? "") === ""
-    )
+    .filter((child) => isElementNamed(child, name))
     .map((child) => ({ element: child, file }));
+}
+
+/** Whether the node is libvirt's own element of that name, by the rule of {@linkcode partsNamed}. */
+export function isElementNamed(node: XmlNode, name: string): node is XmlElement {
+  return isElement(node) && node.name.local === name && node.name.prefix === undefined &&
+    (node.attributes["xmlns"] ?? "") === "";
 }
 
 /**

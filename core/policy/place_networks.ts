@@ -1,5 +1,6 @@
 /** Gives every network the name of its bridge. */
-import { isElement, type XmlElement } from "@std/xml";
+import type { XmlElement } from "@std/xml";
+import { isElementNamed } from "../network/element_reader.ts";
 import { problemOfInterfaceName } from "../network/interface_name.ts";
 import { type Bridge, makesBridge, type Network } from "../network/network.ts";
 import { HostError } from "../host.ts";
@@ -74,7 +75,7 @@ export function hasFixedName({ name }: Bridge): boolean {
 function withBridgeName(network: Network, name: string): Network {
   if (!makesBridge(network.forward.mode) || network.bridge.name === name) return network;
   const { source } = network;
-  const present = source.children.filter(isElement).some((node) => node.name.raw === "bridge");
+  const present = source.children.some((node) => isElementNamed(node, "bridge"));
   const bridge: XmlElement = {
     type: "element",
     name: { raw: "bridge", local: "bridge" },
@@ -83,9 +84,7 @@ function withBridgeName(network: Network, name: string): Network {
   };
   const children = present
     ? source.children.map((node) =>
-      isElement(node) && node.name.raw === "bridge"
-        ? { ...node, attributes: { ...node.attributes, name } }
-        : node
+      isElementNamed(node, "bridge") ? { ...node, attributes: { ...node.attributes, name } } : node
     )
     : [...source.children, bridge];
   return {

@@ -1,6 +1,7 @@
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { stringify } from "@std/xml";
 import { HostError } from "../../../core/host.ts";
+import { networkFromElement } from "../../../core/network/parse_network.ts";
 import { type BridgeNames, placeNetworks } from "../../../core/policy/place_networks.ts";
 import { network } from "../../support/definitions.ts";
 
@@ -95,4 +96,17 @@ Deno.test("the definition gets the name of the bridge, and keeps all else", () =
     written("<bridge name='br7'/>"),
     '<network><name>lan</name><bridge name="br7"/></network>',
   );
+});
+
+Deno.test("only libvirt's own <bridge> gets the name, not one of another namespace", () => {
+  for (const foreign of ["<bridge xmlns='urn:x' foo='1'/>", "<x:bridge xmlns:x='urn:x'/>"]) {
+    for (const own of ["", "<bridge stp='on'/>"]) {
+      const [one] = placeNetworks([network(foreign + own)], NOBODY);
+      assert(one !== undefined);
+      const text = stringify(one.network.source);
+      assertStringIncludes(text, foreign.replaceAll("'", '"'));
+      assertEquals(networkFromElement(one.network.source, "test").bridge, one.network.bridge);
+      assertEquals(one.network.bridge.name, "virbr0");
+    }
+  }
 });

@@ -145,16 +145,27 @@ export function compileNetworks(
 /**
  * The network of a record, its bridge known.
  *
- * @throws {RecordError} When this program does not take the definition that the record holds.
+ * @throws {RecordError} When this program does not take the definition that the record holds, or
+ * it is that of another network.
  */
 export function recordedNetwork(
   { name, network }: { readonly name: string } & Pick<Installation, "network">,
 ): PlacedNetwork {
+  const recorded = readRecorded(name, network);
+  if (recorded.name !== name) {
+    throw new RecordError(
+      `Cannot use the record of network ${quoted(name)}: it holds the definition of network ` +
+        quoted(recorded.name),
+    );
+  }
+  return { network: recorded, bridge: recorded.bridge.name ?? "" };
+}
+
+function readRecorded(name: string, network: Installation["network"]): Network {
   try {
-    const recorded = networkFromElement(network, `record of ${name}`);
-    return { network: recorded, bridge: recorded.bridge.name ?? "" };
+    return networkFromElement(network, `record of ${name}`);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw new RecordError(`Cannot use the record of network "${name}": ${error.message}`);
+    throw new RecordError(`Cannot use the record of network ${quoted(name)}: ${error.message}`);
   }
 }

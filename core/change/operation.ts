@@ -47,8 +47,12 @@ export interface Task {
   readonly kind: "removal" | "installation";
   /** True: a failure is passed over. */
   readonly mayFail: boolean;
-  /** As that of a step, for all its steps. */
-  readonly optional?: { readonly loss: string; readonly undo: Command };
+  /** As that of a step; `undo` takes back all its steps, `undone` has what takes back each. */
+  readonly optional?: {
+    readonly loss: string;
+    readonly undo: Command;
+    readonly undone: readonly Command[];
+  };
 }
 
 /** The commands of an operation in the order and the grouping in which they are run. */
@@ -94,7 +98,9 @@ function removalTasks({ commands, ignoreErrors }: RemovalGroup): readonly Task[]
 
 function stepTask({ purpose, command, optional }: Step): Task {
   const task = { purpose, command, kind: "installation", mayFail: false } as const;
-  return optional === undefined ? task : { ...task, optional };
+  return optional === undefined
+    ? task
+    : { ...task, optional: { ...optional, undone: [optional.undo] } };
 }
 
 /** By program, in the order given where the program is the same (sorting is stable). */
@@ -142,7 +148,11 @@ function joinTasks(one: Task, other: Task): Task {
   };
   return one.optional === undefined || other.optional === undefined ? joined : {
     ...joined,
-    optional: { ...one.optional, undo: joinCommands(one.optional.undo, other.optional.undo) },
+    optional: {
+      ...one.optional,
+      undo: joinCommands(one.optional.undo, other.optional.undo),
+      undone: [...one.optional.undone, ...other.optional.undone],
+    },
   };
 }
 

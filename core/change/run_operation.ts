@@ -1,11 +1,16 @@
 /** Runs one operation on the host, and takes it back where it fails. */
-import type { CommandRunner } from "../command.ts";
+import type { Command, CommandRunner } from "../command.ts";
 import { HostError } from "../host.ts";
 import { installationTasks, type Operation, planTasks, type Task } from "./operation.ts";
 import { outcome, StepFailedError } from "./step_error.ts";
 
-/** What was noticed on the way, as sentences without a period. */
-export type Warnings = readonly string[];
+/** How an operation went. */
+export interface Outcome {
+  /** What was noticed on the way, as sentences without a period. */
+  readonly warnings: readonly string[];
+  /** Removals of optional steps that failed: there is nothing that they would have to remove. */
+  readonly undone: readonly Command[];
+}
 
 /**
  * Runs the operation. When a command fails, what has been done is taken back as far as it can be:
@@ -20,7 +25,7 @@ export async function runOperation(
   runner: CommandRunner,
   operation: Operation,
   restore?: () => Promise<Operation>,
-): Promise<Warnings> {
+): Promise<Outcome> {
   const tasks = planTasks(operation);
   const progress = { done: 0 };
   try {
@@ -69,8 +74,9 @@ async function runTasks(
   runner: CommandRunner,
   tasks: readonly Task[],
   progress: { done: number },
-): Promise<Warnings> {
+): Promise<Outcome> {
   const warnings: string[] = [];
+  const undone: Command[] = [];
   for (const task of tasks) {
     const result = await runner.run(task.command);
     if (result.status === 0 || task.mayFail) {
@@ -79,12 +85,13 @@ async function runTasks(
       const said = firstLine(result.stderr);
       const why = outcome(task.command, result) + (said === "" ? "" : `: ${said}`);
       warnings.push(`${task.optional.loss} (${why})`);
+      undone.push(...task.optional.undone);
       await runner.run(task.optional.undo);
     } else {
       throw new StepFailedError(task.purpose, task.command, result);
     }
   }
-  return warnings;
+  return { warnings, undone };
 }
 
 /**
@@ -97,7 +104,7 @@ async function tryRebuild(
   operation: Operation,
   error: StepFailedError,
   progress: { done: number },
-): Promise<Warnings | undefined> {
+): Promise<Outcome | undefined> {
   const { command, result } = error;
   const rebuild = result.status === 127 ? [] : await operation.rebuild();
   if (rebuild[0]?.command.program !== command.program) return undefined;
@@ -107,10 +114,11 @@ async function tryRebuild(
     ...operation.settings,
   ];
   try {
-    return [
-      `All rules were made anew, because the first attempt failed (${firstLine(result.stderr)})`,
-      ...await runTasks(runner, installationTasks(steps), progress),
-    ];
+    const rebuilt = await runTasks(runner, installationTasks(steps), progress);
+    const warning = `All rules were made anew, because the first attempt failed (${
+      firstLine(result.stderr)
+    })`;
+    return { ...rebuilt, warnings: [warning, ...rebuilt.warnings] };
   } catch (second) {
     if (second instanceof StepFailedError) return undefined;
     throw second;

@@ -1,12 +1,15 @@
 /** `bridgewall reload`: removes and installs active networks again, in one step. */
 import { derivePolicy } from "../policy/derive_policy.ts";
+import type { Step } from "../change/change.ts";
 import { forwardingSteps } from "../change/forwarding.ts";
+import { HostError } from "../host.ts";
+import type { Policy } from "../policy/policy.ts";
 import { quoted } from "../quoted.ts";
 import type { CommandOutput, Context } from "./context.ts";
 import { locked } from "./locked.ts";
 import { ALL_FACTS, compileNetworks, recordedNetwork } from "./prepare.ts";
 import { namedRecords, type NetworkArguments, refuseMissing } from "./read_definitions.ts";
-import { runTransition } from "./transition.ts";
+import { runTransition, type Snapshot } from "./transition.ts";
 
 /**
  * Works from the records: definitions that were edited since take effect with `up`. What else is on
@@ -23,7 +26,7 @@ export async function reload(context: Context, names: NetworkArguments): Promise
     const placed = found.map(recordedNetwork);
     const policies = placed.map(derivePolicy);
     const { entering, warnings } = compileNetworks(placed, policies, snapshot);
-    const settings = options.sysctl ? forwardingSteps(policies, snapshot.facts) : [];
+    const settings = options.sysctl ? settingsFor(context, policies, snapshot) : [];
     if (entering.length > 0) {
       await runTransition(context, snapshot, { leaving: [], entering, settings });
     }
@@ -33,4 +36,19 @@ export async function reload(context: Context, names: NetworkArguments): Promise
   reloaded.forEach((name) => messages.note(`Network ${quoted(name)} is up again`));
   if (reloaded.length === 0) messages.note("No network is active");
   return { text: [], json: { reloaded }, exitCode: 0 };
+}
+
+/** Rules come back even where forwarding cannot be switched on: without them everything would pass. */
+function settingsFor(
+  { messages }: Context,
+  policies: readonly Policy[],
+  { facts }: Snapshot,
+): readonly Step[] {
+  try {
+    return forwardingSteps(policies, facts);
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    messages.warn(error.message);
+    return [];
+  }
 }

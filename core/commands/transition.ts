@@ -1,5 +1,6 @@
 /** Moves the host from one set of active networks to another, and keeps the records true. */
-import type { Step } from "../change/change.ts";
+import { groupKey, type Step } from "../change/change.ts";
+import type { Command } from "../command.ts";
 import type { Entering, Operation } from "../change/operation.ts";
 import { NotRestoredError, runOperation, takeBack } from "../change/run_operation.ts";
 import type { FirewallBackend } from "../firewall_backend.ts";
@@ -93,9 +94,9 @@ export async function runTransition(
   let installed = false;
   try {
     await announce(host.records, snapshot, transition);
-    const warnings = await runOperation(host, operation, restore);
+    const { warnings, undone } = await runOperation(host, operation, restore);
     installed = true;
-    await confirm(host.records, transition);
+    await confirm(host.records, transition, undone);
     warnings.forEach((warning) => messages.warn(warning));
   } catch (error) {
     if (error instanceof NotRestoredError || !(error instanceof Error)) throw error;
@@ -125,9 +126,17 @@ async function announce(
   }
 }
 
-async function confirm(store: RecordStore, { leaving, entering }: Transition): Promise<void> {
+async function confirm(
+  store: RecordStore,
+  { leaving, entering }: Transition,
+  undone: readonly Command[],
+): Promise<void> {
+  const nothing = new Set(
+    undone.map((command) => groupKey({ commands: [command], ignoreErrors: true })),
+  );
   for (const { name, installation } of entering) {
-    await store.write({ name, state: "active", ...installation });
+    const removal = installation.removal.filter((group) => !nothing.has(groupKey(group)));
+    await store.write({ name, state: "active", ...installation, removal });
   }
   for (const name of leaving) await store.remove(name);
 }

@@ -14,7 +14,7 @@ const SYSCTL: Step = {
 
 Deno.test("rules go and come in one run of nft, between the other programs", async () => {
   const runner = scriptedRunner();
-  const warnings = await runOperation(runner, {
+  const { warnings, undone } = await runOperation(runner, {
     ...NOTHING,
     leaving: [
       standing(group(input("tc", "old queue"), true), group(input("nft", "remove old"))),
@@ -26,7 +26,7 @@ Deno.test("rules go and come in one run of nft, between the other programs", asy
     ],
     settings: [SYSCTL],
   });
-  assertEquals(warnings, []);
+  assertEquals([warnings, undone], [[], []]);
   assertEquals(runner.ran, [
     "tc: old queue",
     "nft: remove old / remove two / add three / add four",
@@ -39,7 +39,7 @@ Deno.test("an optional step that fails is taken back, and its loss is told", asy
   const runner = scriptedRunner((_, line) =>
     line === "tc: queue" ? { status: 2, stderr: "Error: Specified kind not found.\nmore\n" } : {}
   );
-  const warnings = await runOperation(runner, {
+  const { warnings, undone } = await runOperation(runner, {
     ...NOTHING,
     entering: [entering("one", step(input("nft", "add")), step(input("tc", "queue"), LOSS))],
   });
@@ -47,24 +47,26 @@ Deno.test("an optional step that fails is taken back, and its loss is told", asy
   assertEquals(warnings, [
     "DHCP suffers (tc exited with status 2: Error: Specified kind not found.)",
   ]);
+  assertEquals(undone, [LOSS.undo]);
 });
 
 Deno.test("optional steps of many networks are one run, and are undone together", async () => {
   const runner = scriptedRunner((_, line) => line === "tc: a / b" ? { status: 127 } : {});
   const optional = (name: string): Step =>
     step(input("tc", name), { loss: "DHCP suffers", undo: input("tc", `undo ${name}`) });
-  const warnings = await runOperation(runner, {
+  const { warnings, undone } = await runOperation(runner, {
     ...NOTHING,
     entering: [entering("one", optional("a")), entering("two", optional("b"))],
   });
   assertEquals(runner.ran, ["tc: a / b", "tc: undo a / undo b"]);
   assertEquals(warnings, ['DHCP suffers (the program "tc" is not installed)']);
+  assertEquals(undone, [input("tc", "undo a"), input("tc", "undo b")]);
 });
 
 Deno.test("a removal whose errors say nothing is passed over", async () => {
   const runner = scriptedRunner(({ program }) => ({ status: program === "tc" ? 1 : 0 }));
   const leaving = [standing(group(input("tc", "gone"), true), group(input("nft", "remove")))];
-  assertEquals(await runOperation(runner, { ...NOTHING, leaving }), []);
+  assertEquals((await runOperation(runner, { ...NOTHING, leaving })).warnings, []);
   assertEquals(runner.ran, ["tc: gone", "nft: remove"]);
 });
 
@@ -132,7 +134,7 @@ Deno.test("rules that somebody edited are made anew, in one run", async () => {
   const runner = scriptedRunner((_, line) =>
     line.includes("remove old") ? { status: 1, stderr: "Error: busy\nremove old" } : {}
   );
-  assertEquals(await runOperation(runner, EDITED), [
+  assertEquals((await runOperation(runner, EDITED)).warnings, [
     "All rules were made anew, because the first attempt failed (Error: busy)",
   ]);
   assertEquals(runner.ran, [
@@ -147,7 +149,7 @@ Deno.test("rules are made anew where the kernel cannot repair checksums", async 
   const runner = scriptedRunner(({ program }, line) => ({
     status: program === "tc" || line.includes("remove old") ? 1 : 0,
   }));
-  const [first, second] = await runOperation(runner, EDITED);
+  const { warnings: [first, second] } = await runOperation(runner, EDITED);
   assertStringIncludes(first ?? "", "All rules were made anew");
   assertStringIncludes(second ?? "", "DHCP suffers");
 });

@@ -137,7 +137,10 @@ for (const one of CASES) {
         String(error),
       );
       const outcome = describe(world);
-      if (error === undefined) assertEquals(outcome, describe(end));
+      // Without its optional step, a network has nothing that would take that step back.
+      const essential = (text: string): string =>
+        text.replace(/ *<group ignoreErrors="yes">[^]*?<\/group>\n/g, "");
+      if (error === undefined) assertEquals(essential(outcome), essential(describe(end)));
       else assertEquals(outcome, describe(start));
       return Promise.resolve();
     });

@@ -11,22 +11,32 @@ const WRITABLE_BY_OTHERS = 0o022;
 /** File names of ext4 and most others end here; the ending takes four. */
 const LONGEST_NAME = 200;
 
+/** The ending of a record that is being written. */
+const UNFINISHED = ".xml.new";
+
+const AS_ROOT = "Run it as root";
+
 /**
  * A {@linkcode RecordStore} in a directory. What it holds is run as root, so a directory or a record
  * that belongs to somebody else, or that somebody else may write, is refused.
+ *
+ * @param user Who runs the program: the one that everything must belong to.
  */
-export function recordDirectory(directory: string): RecordStore {
+export function recordDirectory(
+  directory: string,
+  user: number | null = Deno.uid(),
+): RecordStore {
   return {
     directory,
-    readAll: () => refuseProblems("read records in", directory, () => readAll(directory)),
+    readAll: () => refuseProblems("read records in", directory, () => readAll(directory, user)),
     write: (record) =>
       refuseProblems("write a record in", directory, () => writeRecord(directory, record)),
     remove: (network) =>
       refuseProblems("remove a record in", directory, () => removeRecord(directory, network)),
     lock: (seconds, onWait) =>
       refuseProblems("lock", directory, () => {
-        makeDirectory(directory);
-        return lockFile(join(directory, "lock"), seconds, onWait);
+        makeDirectory(directory, user);
+        return lockDirectory(directory, seconds, onWait);
       }),
   };
 }
@@ -45,28 +55,50 @@ async function refuseProblems<Result>(
     }
     throw new RecordError(
       `Cannot ${attempt} "${directory}": ${error.message}`,
-      error instanceof Deno.errors.PermissionDenied ? "Run it as root" : undefined,
+      error instanceof Deno.errors.PermissionDenied ? AS_ROOT : undefined,
     );
   }
 }
 
-function readAll(directory: string): readonly Record[] {
+async function lockDirectory(
+  directory: string,
+  seconds: number,
+  onWait: () => void,
+): Promise<Disposable> {
+  const lock = await lockFile(join(directory, "lock"), seconds, onWait);
+  try {
+    removeUnfinished(directory);
+    return lock;
+  } catch (error) {
+    lock[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** What interrupted writes left: with the lock held, nobody is writing. */
+function removeUnfinished(directory: string): void {
+  for (const { name, isDirectory } of Deno.readDirSync(directory)) {
+    if (name.endsWith(UNFINISHED) && !isDirectory) removeIfThere(join(directory, name));
+  }
+}
+
+function readAll(directory: string, user: number | null): readonly Record[] {
   const info = statIfThere(directory);
   if (info === undefined) return [];
-  refuseForeign(directory, info);
+  refuseForeign(directory, info, user);
   const files = [...Deno.readDirSync(directory)].map(({ name }) => name)
     .filter((name) => name.endsWith(".xml") && !name.startsWith("."));
-  return files.map((name) => readRecord(directory, name))
+  return files.map((name) => readRecord(directory, name, user))
     .toSorted((one, other) => one.name < other.name ? -1 : 1);
 }
 
-function readRecord(directory: string, name: string): Record {
+function readRecord(directory: string, name: string, user: number | null): Record {
   const path = join(directory, name);
   const info = statIfThere(path);
   if (info === undefined || !info.isFile) {
     throw new RecordError(`Cannot read the record "${path}": it is not a file`);
   }
-  refuseForeign(path, info);
+  refuseForeign(path, info, user);
   const record = parseRecord(Deno.readTextFileSync(path), path);
   if (fileName(record.name) !== name) {
     throw new RecordError(
@@ -76,8 +108,11 @@ function readRecord(directory: string, name: string): Record {
   return record;
 }
 
-function refuseForeign(path: string, { uid, mode }: Deno.FileInfo): void {
-  if (uid !== Deno.uid()) {
+function refuseForeign(path: string, { uid, mode }: Deno.FileInfo, user: number | null): void {
+  if (uid === 0 && user !== 0) {
+    throw new RecordError(`Cannot use "${path}": it belongs to root`, AS_ROOT);
+  }
+  if (uid !== user) {
     throw new RecordError(
       `Cannot trust "${path}": it belongs to user ${uid}`,
       "Remove it, or name another directory with `--state-dir`",
@@ -125,13 +160,13 @@ function syncDirectory(directory: string): void {
   opened.syncSync();
 }
 
-function makeDirectory(directory: string): void {
+function makeDirectory(directory: string, user: number | null): void {
   if (statIfThere(directory) === undefined) {
     Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
   }
   const info = Deno.lstatSync(directory);
   if (!info.isDirectory) throw new RecordError(`Cannot use "${directory}": it is not a directory`);
-  refuseForeign(directory, info);
+  refuseForeign(directory, info, user);
 }
 
 /** Links are not followed: who may make one in a directory of ours could point root anywhere. */

@@ -1,8 +1,16 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { LockError } from "../../core/host.ts";
+import { RecordError } from "../../core/record/record.ts";
 import { lockFile } from "../../platform/lock.ts";
 import { readLines } from "../hosts/child_process.ts";
+import { mustRun } from "../hosts/run_program.ts";
 
 const LOCK = fromFileUrl(new URL("../../platform/lock.ts", import.meta.url));
 
@@ -97,3 +105,30 @@ Deno.test("two holders in one process exclude one another", () =>
     first[Symbol.dispose]();
     using _second = await lockFile(path, 0, NOBODY);
   }));
+
+Deno.test("a lock that is a link is refused, and what it names is not made", () =>
+  withFile(async (path) => {
+    Deno.symlinkSync(`${path}.target`, path);
+    await refused(path);
+    assertThrows(() => Deno.lstatSync(`${path}.target`), Deno.errors.NotFound);
+    Deno.writeTextFileSync(`${path}.target`, "");
+    await refused(path);
+  }));
+
+Deno.test("a lock that is a FIFO or a directory is refused at once", () =>
+  withFile(async (path) => {
+    await mustRun(["mkfifo", path]);
+    await refused(path);
+    Deno.removeSync(path);
+    Deno.mkdirSync(path);
+    await refused(path);
+  }));
+
+async function refused(path: string): Promise<void> {
+  const error = await assertRejects(
+    async () => void await lockFile(path, 0, NOBODY),
+    RecordError,
+    `Cannot use the lock "${path}": it is not a file`,
+  );
+  assertEquals(error.hint, "Remove it");
+}

@@ -147,6 +147,39 @@ test("a directory of another user is refused", async (base) => {
   assertStringIncludes(error.hint ?? "", "`--state-dir`");
 }, Deno.uid() !== 0);
 
+test("a user who is not root is told to be, whatever is root's", async (base) => {
+  const directory = await filled(base, "lan");
+  const store = recordDirectory(directory, 1000);
+  for (const attempt of [() => store.readAll(), () => store.lock(0, () => {})]) {
+    const error = await assertRejects(
+      async () => void await attempt(),
+      RecordError,
+      `Cannot use "${directory}": it belongs to root`,
+    );
+    assertEquals(error.hint, "Run it as root");
+  }
+  Deno.chownSync(directory, 1000, 1000);
+  await assertRejects(
+    () => store.readAll(),
+    RecordError,
+    `Cannot use "${directory}/lan.xml": it belongs to root`,
+  );
+}, Deno.uid() !== 0);
+
+test("what interrupted writes left is gone once the lock is had, and nothing else", async (base) => {
+  const directory = await filled(base, "lan");
+  const others = ["note.new", "lab.xml", "kept.xml.newer"];
+  for (const name of ["lan.xml.new", "gone.xml.new", ...others]) {
+    Deno.writeTextFileSync(`${directory}/${name}`, "x");
+  }
+  Deno.mkdirSync(`${directory}/directory.xml.new`);
+  using _lock = await recordDirectory(directory).lock(0, () => {});
+  assertEquals(
+    [...Deno.readDirSync(directory)].map(({ name }) => name).toSorted(),
+    ["directory.xml.new", "kept.xml.newer", "lab.xml", "lan.xml", "lock", "note.new"],
+  );
+});
+
 test("links are refused, as record and as directory", async (base) => {
   const directory = await filled(base, "lan");
   Deno.renameSync(`${directory}/lan.xml`, `${base}/elsewhere.xml`);

@@ -8,6 +8,7 @@ import {
 import { isPath } from "../core/commands/read_definitions.ts";
 import { NetworkDefinitionError } from "../core/network/network_error.ts";
 import { quoted } from "../core/quoted.ts";
+import { isNamedPipe } from "./named_pipe.ts";
 
 /** Far more than any definition has; whatever is longer is not one. */
 const MAXIMUM_BYTES = 4 * 1024 * 1024;
@@ -74,6 +75,12 @@ function listDefinitions(directory: string): readonly string[] {
 }
 
 function readFile(path: string): DefinitionText {
+  if (isNamedPipe(path)) {
+    throw new UsageError(
+      `Cannot read ${quoted(path)}: it is a FIFO, which may have no writer`,
+      "Give its content to standard input, and write `-` instead",
+    );
+  }
   using file = Deno.openSync(path);
   if (file.statSync().isDirectory) {
     throw new UsageError(`Cannot read ${quoted(path)}: it is a directory`);

@@ -3,7 +3,8 @@ import { fromFileUrl } from "@std/path";
 import { UsageError } from "../../core/commands/context.ts";
 import { NetworkDefinitionError } from "../../core/network/network_error.ts";
 import { definitionFiles } from "../../platform/definition_files.ts";
-import { run } from "../hosts/run_program.ts";
+import { NETWORK, openProgram } from "../commands/program.ts";
+import { mustRun, run } from "../hosts/run_program.ts";
 
 /** Registers a test with an empty directory of definitions. */
 function test(name: string, body: (directory: string) => Promise<void>): void {
@@ -118,6 +119,30 @@ Deno.test("something endless is refused, not read for ever", async () => {
     NetworkDefinitionError,
     "/dev/zero:1:1: This is too long to be a definition",
   );
+});
+
+test("a FIFO is refused at once, wherever it is met", async (directory) => {
+  const path = `${directory}/lan.xml`;
+  await mustRun(["mkfifo", path]);
+  Deno.symlinkSync(path, `${directory}/link.xml`);
+  const files = definitionFiles(directory);
+  const hint = "Give its content to standard input, and write `-` instead";
+  for (const argument of ["lan", path, "link", `/proc/..${path}`]) {
+    const error = await assertRejects(() => files.read(argument), UsageError, "it is a FIFO");
+    assertEquals(error.hint, hint);
+  }
+  await assertRejects(() => files.readAll(), UsageError, `Cannot read "${path}": it is a FIFO`);
+});
+
+Deno.test("a pipe of the shell is read: <(…) and /dev/stdin", async () => {
+  await using program = await openProgram();
+  const command = 'one=$1; shift; "$@" plan --quiet <(printf %s "$one") && ' +
+    'printf %s "$one" | "$@" plan --quiet /dev/stdin';
+  const { code, stdout, stderr } = await run(
+    ["bash", "-c", command, "bash", NETWORK, ...program.argv([])],
+  );
+  assertEquals(code, 0, stderr);
+  assertEquals(stdout.match(/^add table /gm)?.length, 2);
 });
 
 const READER = fromFileUrl(new URL("../../platform/definition_files.ts", import.meta.url));

@@ -11,9 +11,13 @@ import type { Manner } from "./read_arguments.ts";
 
 /** Where the words go. */
 export interface Terminal {
-  /** Writes to standard output, where only results go. */
+  /**
+   * Writes to standard output, where only results go.
+   *
+   * @throws {HostError} When they cannot be written, as on a full disk.
+   */
   writeData(text: string): void;
-  /** Writes to standard error: notes, warnings and errors. */
+  /** Writes to standard error: notes, warnings and errors. What cannot be written is lost. */
   writeMessage(text: string): void;
   /** True when messages may be coloured. */
   readonly colour: boolean;

@@ -1,6 +1,7 @@
 /** Which backend makes the policies true. */
 import { type FirewallBackend, NoBackendError } from "./firewall_backend.ts";
 import type { Host } from "./host.ts";
+import { quoted } from "./quoted.ts";
 
 /**
  * The backend that was asked for, else the most preferred one.
@@ -18,7 +19,7 @@ export function chooseBackend(
   if (chosen !== undefined) return chosen;
   const names = backends.map(({ name }) => `\`${name}\``).join(", ");
   throw new NoBackendError(
-    `Cannot use the backend "${asked}": this program has no such backend`,
+    `Cannot use the backend ${quoted(asked ?? "")}: this program has no such backend`,
     `Choose one of ${names}`,
   );
 }

@@ -1,4 +1,5 @@
 /** The configuration file: libvirt's network.conf in syntax, which is also TOML. */
+import { printable, quoted } from "./quoted.ts";
 
 /** What the administrator chose. */
 export interface Configuration {
@@ -77,14 +78,14 @@ export async function parseConfiguration(text: string, file: string): Promise<Co
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     const problem = error.message.split("\n", 1).join("").replace(/^Invalid TOML document: /, "");
-    throw new ConfigurationError(`${file}:${error.line}:${error.column}: ${problem}`);
+    throw new ConfigurationError(`${printable(file)}:${error.line}:${error.column}: ${problem}`);
   }
   return Object.entries(table).reduce<Configuration>((configuration, [name, value]) => {
-    const where = `${file}:${lineOf(text, name)}`;
+    const where = `${printable(file)}:${lineOf(text, name)}`;
     const key = KEYS.get(name);
     if (key === undefined) {
       throw new ConfigurationError(
-        `${where}: There is no key "${name}"`,
+        `${where}: There is no key ${quoted(name)}`,
         `Known are ${[...KEYS.keys()].map((known) => `\`${known}\``).join(", ")}`,
       );
     }

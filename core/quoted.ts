@@ -15,6 +15,11 @@ export function quoted(text: string): string {
   return `"${printable(characters.slice(0, LONGEST).join(""))}${cut ? "…" : ""}"`;
 }
 
+/** {@linkcode printable} in quotes and never cut: a path without its end names something else. */
+export function quotedPath(path: string): string {
+  return `"${printable(path)}"`;
+}
+
 /**
  * The text with quotes and backslashes escaped, and as `\u{hex}` whatever is no visible character:
  * control characters, line breaks, characters that turn the direction of the text, lone surrogates

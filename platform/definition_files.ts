@@ -7,7 +7,7 @@ import {
 } from "../core/commands/context.ts";
 import { isPath } from "../core/commands/read_definitions.ts";
 import { NetworkDefinitionError } from "../core/network/network_error.ts";
-import { quoted } from "../core/quoted.ts";
+import { printable, quoted } from "../core/quoted.ts";
 import { isNamedPipe } from "./named_pipe.ts";
 
 /** Far more than any definition has; whatever is longer is not one. */
@@ -49,7 +49,9 @@ function readExisting(path: string): DefinitionText {
 /** What the system says, in words that name the file; an error that does so already as it is. */
 function unreadable(path: string, error: unknown): unknown {
   if (error instanceof UsageError || error instanceof NetworkDefinitionError) return error;
-  const reason = error instanceof Deno.errors.PermissionDenied ? "permission denied" : `${error}`;
+  const reason = error instanceof Deno.errors.PermissionDenied
+    ? "permission denied"
+    : printable(`${error}`);
   return new UsageError(`Cannot read ${quoted(path)}: ${reason}`);
 }
 

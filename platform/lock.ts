@@ -1,6 +1,6 @@
 /** One writer at a time. */
 import { LockError } from "../core/host.ts";
-import { quoted } from "../core/quoted.ts";
+import { quotedPath } from "../core/quoted.ts";
 import { RecordError } from "../core/record/record.ts";
 
 /** Often enough that nobody waits long for nothing, rare enough to cost nothing. */
@@ -28,7 +28,7 @@ export async function lockFile(
       file.close();
       throw new LockError(
         `Cannot get the lock ${
-          quoted(path)
+          quotedPath(path)
         } within ${seconds} seconds: another bridgewall command runs`,
         "Wait for it to finish, or give it longer with `--wait SECONDS`",
       );
@@ -48,7 +48,7 @@ function openLock(path: string): Deno.FsFile {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
   }
   if (!Deno.lstatSync(path).isFile) {
-    throw new RecordError(`Cannot use the lock ${quoted(path)}: it is not a file`, "Remove it");
+    throw new RecordError(`Cannot use the lock ${quotedPath(path)}: it is not a file`, "Remove it");
   }
   return Deno.openSync(path, { write: true });
 }

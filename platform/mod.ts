@@ -8,7 +8,7 @@ import {
   parseConfiguration,
 } from "../core/configuration.ts";
 import { type Host, HostError } from "../core/host.ts";
-import { quoted } from "../core/quoted.ts";
+import { printable, quotedPath } from "../core/quoted.ts";
 import { linuxFacts } from "./linux.ts";
 import { isNamedPipe } from "./named_pipe.ts";
 import { recordDirectory } from "./record_directory.ts";
@@ -71,14 +71,17 @@ export async function openConfiguration(path: string | undefined): Promise<Found
 
 function readConfiguration(file: string, required: boolean): string | undefined {
   const refuse = (problem: string, hint?: string): never => {
-    throw new ConfigurationError(`Cannot read the configuration ${quoted(file)}: ${problem}`, hint);
+    throw new ConfigurationError(
+      `Cannot read the configuration ${quotedPath(file)}: ${problem}`,
+      hint,
+    );
   };
   try {
     if (!isNamedPipe(file)) return Deno.readTextFileSync(file);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound && !required) return undefined;
     if (!(error instanceof Error)) throw error;
-    return refuse(error.message);
+    return refuse(printable(error.message));
   }
   return refuse("it is a FIFO, which may have no writer", "Name a file");
 }

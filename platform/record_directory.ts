@@ -1,6 +1,7 @@
 /** Records as files: one for each active network, in a directory that only root may write. */
 import { join } from "@std/path";
 import { HostError, type RecordStore } from "../core/host.ts";
+import { printable, quoted, quotedPath } from "../core/quoted.ts";
 import { type Record, RecordError } from "../core/record/record.ts";
 import { formatRecord, parseRecord } from "../core/record/record_xml.ts";
 import { lockFile } from "./lock.ts";
@@ -54,7 +55,7 @@ async function refuseProblems<Result>(
       throw error;
     }
     throw new RecordError(
-      `Cannot ${attempt} "${directory}": ${error.message}`,
+      `Cannot ${attempt} ${quotedPath(directory)}: ${printable(error.message)}`,
       error instanceof Deno.errors.PermissionDenied ? AS_ROOT : undefined,
     );
   }
@@ -96,13 +97,13 @@ function readRecord(directory: string, name: string, user: number | null): Recor
   const path = join(directory, name);
   const info = statIfThere(path);
   if (info === undefined || !info.isFile) {
-    throw new RecordError(`Cannot read the record "${path}": it is not a file`);
+    throw new RecordError(`Cannot read the record ${quotedPath(path)}: it is not a file`);
   }
   refuseForeign(path, info, user);
   const record = parseRecord(Deno.readTextFileSync(path), path);
   if (fileName(record.name) !== name) {
     throw new RecordError(
-      `Cannot read the record "${path}": it is of the network "${record.name}"`,
+      `Cannot read the record ${quotedPath(path)}: it is of the network ${quoted(record.name)}`,
     );
   }
   return record;
@@ -110,18 +111,18 @@ function readRecord(directory: string, name: string, user: number | null): Recor
 
 function refuseForeign(path: string, { uid, mode }: Deno.FileInfo, user: number | null): void {
   if (uid === 0 && user !== 0) {
-    throw new RecordError(`Cannot use "${path}": it belongs to root`, AS_ROOT);
+    throw new RecordError(`Cannot use ${quotedPath(path)}: it belongs to root`, AS_ROOT);
   }
   if (uid !== user) {
     throw new RecordError(
-      `Cannot trust "${path}": it belongs to user ${uid}`,
+      `Cannot trust ${quotedPath(path)}: it belongs to user ${uid}`,
       "Remove it, or name another directory with `--state-dir`",
     );
   }
   if (mode !== null && (mode & WRITABLE_BY_OTHERS) !== 0) {
     throw new RecordError(
-      `Cannot trust "${path}": others may write it`,
-      `If nobody did, run \`chmod go-w ${path}\``,
+      `Cannot trust ${quotedPath(path)}: others may write it`,
+      `If nobody did, run \`chmod go-w ${printable(path)}\``,
     );
   }
 }
@@ -165,7 +166,9 @@ function makeDirectory(directory: string, user: number | null): void {
     Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
   }
   const info = Deno.lstatSync(directory);
-  if (!info.isDirectory) throw new RecordError(`Cannot use "${directory}": it is not a directory`);
+  if (!info.isDirectory) {
+    throw new RecordError(`Cannot use ${quotedPath(directory)}: it is not a directory`);
+  }
   refuseForeign(directory, info, user);
 }
 

@@ -1,6 +1,7 @@
 /** The words of the command line → what the user wants. Looks nothing up. */
 import { parseArgs } from "@std/cli";
 import { UsageError } from "../commands/context.ts";
+import { quoted } from "../quoted.ts";
 import {
   type CommandEntry,
   type CommandName,
@@ -90,9 +91,10 @@ export function readArguments(words: readonly string[]): Wish {
   }
   const entry = findCommand(wanted);
   refuseForeignOptions(entry, values);
-  if (!entry.takesNetworks && operands.length > 0) {
+  const [operand] = operands;
+  if (!entry.takesNetworks && operand !== undefined) {
     throw new UsageError(
-      `Cannot take "${operands[0]}": \`bridgewall ${entry.name}\` has no operands`,
+      `Cannot take ${quoted(operand)}: \`bridgewall ${entry.name}\` has no operands`,
       `See \`bridgewall ${entry.name} --help\``,
     );
   }
@@ -146,7 +148,7 @@ function refuseUnknown(word: string, options: readonly OptionEntry[]): never {
   const name = word.split("=", 1).join("");
   const near = nearest(name.replace(/^-+/, ""), options.map((option) => option.name));
   throw new UsageError(
-    `Cannot use the option "${name}": there is none of that name`,
+    `Cannot use the option ${quoted(name)}: there is none of that name`,
     near === undefined ? "See `bridgewall --help`" : `Did you mean \`--${near}\`?`,
   );
 }
@@ -167,7 +169,7 @@ function findCommand(name: string): CommandEntry {
   if (entry !== undefined) return entry;
   const near = nearest(name, COMMANDS.map((one) => one.name));
   throw new UsageError(
-    `Cannot run "${name}": there is no such command`,
+    `Cannot run ${quoted(name)}: there is no such command`,
     near === undefined ? "See `bridgewall --help`" : `Did you mean \`bridgewall ${near}\`?`,
   );
 }
@@ -183,7 +185,7 @@ function seconds(value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
   if (/^\d{1,6}(\.\d+)?$/.test(value)) return Number(value);
   throw new UsageError(
-    `Cannot wait "${value}" seconds: it is not a number from 0 to 999999`,
+    `Cannot wait ${quoted(value)} seconds: it is not a number from 0 to 999999`,
     "Write `--wait 30`",
   );
 }

@@ -1,4 +1,5 @@
 /** The one error for definitions that cannot be taken. */
+import { printable } from "../quoted.ts";
 
 /** Where something stands in a file. */
 export interface SourcePosition {
@@ -25,7 +26,7 @@ export class NetworkDefinitionError extends SyntaxError {
    * @param problem What is wrong: capital first letter, no final period.
    */
   constructor(problem: string, file: string, position: SourcePosition, hint?: string) {
-    super(`${file}:${position.line}:${position.column}: ${problem}`);
+    super(`${printable(file)}:${position.line}:${position.column}: ${problem}`);
     this.file = file;
     this.position = position;
     this.hint = hint;

@@ -17,7 +17,7 @@ import {
 } from "@std/xml";
 import type { RemovalGroup } from "../change/change.ts";
 import type { Command, Program } from "../command.ts";
-import { quoted } from "../quoted.ts";
+import { quoted, quotedPath } from "../quoted.ts";
 import { type Installation, type Record, RecordError, type RecordState } from "./record.ts";
 
 /** Counts up when an older program could no longer read what a newer one writes. */
@@ -94,7 +94,7 @@ function groupElement({ commands, ignoreErrors }: RemovalGroup): XmlElement {
  */
 export function parseRecord(xml: string, file: string): Record {
   const refuse = (problem: string, hint?: string): never => {
-    throw new RecordError(`Cannot read the record "${file}": ${problem}`, hint);
+    throw new RecordError(`Cannot read the record ${quotedPath(file)}: ${problem}`, hint);
   };
   const root = parseXml(xml, refuse);
   if (root.name.raw !== "networkstatus") {
@@ -109,7 +109,7 @@ export function parseRecord(xml: string, file: string): Record {
   }
   if (format !== FORMAT) refuse(`it has no known format`);
   const state = STATES.find((known) => known === root.attributes["state"]) ??
-    refuse(`the state "${root.attributes["state"] ?? ""}" is unknown`);
+    refuse(`the state ${quoted(root.attributes["state"] ?? "")} is unknown`);
   const installation = readInstallation(root, refuse);
   const name = root.attributes["name"] ?? refuse("it names no network");
   const previous = child(root, "previous");
@@ -138,7 +138,7 @@ function readInstallation(parent: XmlElement, refuse: Refuse): Installation {
   if (firewall === undefined) return { network, removal: [] };
   const backend = firewall.attributes["backend"] ?? refuse("its <firewall> names no backend");
   const programs = REMOVAL_PROGRAMS.get(backend) ??
-    refuse(`the backend "${backend}" is unknown`, "Use the bridgewall that wrote it");
+    refuse(`the backend ${quoted(backend)} is unknown`, "Use the bridgewall that wrote it");
   const removal = children(firewall, "group").map((group): RemovalGroup => ({
     commands: children(group, "action").map((action) => readAction(action, programs, refuse)),
     ignoreErrors: group.attributes["ignoreErrors"] === "yes",
@@ -153,7 +153,7 @@ function readAction(
 ): Command {
   const asked = action.attributes["program"];
   const program = programs.find((known) => known === asked) ??
-    refuse(`it asks for the program "${asked ?? ""}", which no removal runs`);
+    refuse(`it asks for the program ${quoted(asked ?? "")}, which no removal runs`);
   const args = child(action, "args") ?? refuse("an <action> has no <args>");
   const stdin = child(action, "stdin");
   return {

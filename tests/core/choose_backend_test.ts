@@ -63,3 +63,7 @@ Deno.test("without one thing to type, the hint names the command that tells more
   const error = await explainUnusable([broken], broken, host);
   assertStringIncludes(error?.hint ?? "", "`bridgewall backends`");
 });
+
+Deno.test("the name of a backend is shown without what a terminal would act on", () => {
+  assertThrows(() => chooseBackend(ALL, "\x1b[2J"), NoBackendError, '"\\u{1b}[2J"');
+});

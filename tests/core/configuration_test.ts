@@ -78,3 +78,15 @@ Deno.test("text that is not TOML is refused with line and column", async () => {
     assertEquals(message.includes("Invalid TOML"), false);
   }
 });
+
+Deno.test("file and key are shown without what a terminal would act on", async () => {
+  const file = "\x1b[2J.conf";
+  for (const text of ['"a\\u001b" = 1', "wait = 'x'", "wait"]) {
+    const { message } = await assertRejects(
+      () => parseConfiguration(text, file),
+      ConfigurationError,
+    );
+    assertEquals(message.startsWith("\\u{1b}[2J.conf:"), true, message);
+    assertEquals(message.includes("\x1b"), false, message);
+  }
+});

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { quoted } from "../../core/quoted.ts";
+import { quoted, quotedPath } from "../../core/quoted.ts";
 
 /** Any character of Unicode, halves of pairs as well. */
 const ANY_CHARACTER = fc.nat({ max: 0x10ffff }).map((code) => String.fromCodePoint(code));
@@ -29,4 +29,8 @@ Deno.test("no text of others gets a line break or control character out", () => 
     // Unicode: control characters, separators of lines and paragraphs, directions.
     assert(!/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u.test(quoted(text)));
   }));
+});
+
+Deno.test("a path is quoted whole, however long it is", () => {
+  assertEquals(quotedPath(`${"x".repeat(200)}\n"`), `"${"x".repeat(200)}\\u{a}\\""`);
 });

@@ -31,6 +31,15 @@ test("a configuration that was named must be there, and be a file", async (direc
   }
 });
 
+test("the path is shown without what a terminal would act on", async (directory) => {
+  const { message } = await assertRejects(
+    () => openConfiguration(`${directory}/\x1b[2J`),
+    ConfigurationError,
+    `Cannot read the configuration "${directory}/\\u{1b}[2J": `,
+  );
+  assertEquals(message.includes("\x1b"), false, message);
+});
+
 test("a FIFO is no configuration, and is not waited for", async (directory) => {
   const path = `${directory}/fifo`;
   await mustRun(["mkfifo", path]);

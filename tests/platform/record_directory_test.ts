@@ -239,3 +239,14 @@ test("a record that cannot be written leaves the one before", async (base) => {
   );
   assertEquals((await store.readAll()).map(({ state }) => state), ["active"]);
 });
+
+test("paths are shown without what a terminal would act on", async (base) => {
+  const directory = `${base}/\x1b[2J`;
+  Deno.writeTextFileSync(directory, "", { mode: 0o600 });
+  const store = recordDirectory(directory);
+  for (const attempt of [() => store.readAll(), () => store.lock(0, () => {})]) {
+    const { message } = await assertRejects(async () => void await attempt(), RecordError);
+    assertStringIncludes(message, `"${base}/\\u{1b}[2J"`);
+    assertEquals(message.includes("\x1b"), false, message);
+  }
+});

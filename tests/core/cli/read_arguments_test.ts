@@ -172,3 +172,16 @@ Deno.test("an option without a value takes none", () => {
   }
   assertEquals(readArguments(["up", "--", "--json=true"]).kind, "run");
 });
+
+Deno.test("words are shown without what a terminal would act on", () => {
+  const refusals: readonly (readonly [readonly string[], string])[] = [
+    [["\x1b[2J"], 'Cannot run "\\u{1b}[2J"'],
+    [["up", "--\x1b[2J"], 'Cannot use the option "--\\u{1b}[2J"'],
+    [["backends", "\x1b[2J"], 'Cannot take "\\u{1b}[2J"'],
+    [["up", "--wait=\x1b[2J", "x"], 'Cannot wait "\\u{1b}[2J" seconds'],
+    [["--_\x1b"], 'Cannot use the option "--_\\u{1b}"'],
+  ];
+  for (const [words, message] of refusals) {
+    assertThrows(() => readArguments(words), UsageError, message);
+  }
+});

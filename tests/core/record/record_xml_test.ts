@@ -209,3 +209,10 @@ Deno.test("the definition stands in the record as it is, all else is indented", 
   assertStringIncludes(text, `\n  ${stringify(NETWORK)}\n  <firewall`);
   assertStringIncludes(text, '\n    <group ignoreErrors="yes">\n      <action program="tc">\n');
 });
+
+Deno.test("the path of a record and what it says are shown without what a terminal acts on", () => {
+  const file = `/run/${"x".repeat(200)}/\x1b[2J.xml`;
+  const text = GOOD.replace('state="active"', 'state="\u202eactive"');
+  const { message } = assertThrows(() => parseRecord(text, file), RecordError);
+  assertStringIncludes(message, '\\u{1b}[2J.xml": the state "\\u{202e}active" is unknown');
+});

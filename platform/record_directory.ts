@@ -5,6 +5,7 @@ import { printable, quoted, quotedPath } from "../core/quoted.ts";
 import { type Record, RecordError } from "../core/record/record.ts";
 import { formatRecord, parseRecord } from "../core/record/record_xml.ts";
 import { lockFile } from "./lock.ts";
+import { SCRIPT_PREFIX } from "./run_command.ts";
 
 /** Write permission for group and others. */
 const WRITABLE_BY_OTHERS = 0o022;
@@ -76,10 +77,11 @@ async function lockDirectory(
   }
 }
 
-/** What interrupted writes left: with the lock held, nobody is writing. */
+/** What interrupted commands left: with the lock held, nobody is writing. */
 function removeUnfinished(directory: string): void {
   for (const { name, isDirectory } of Deno.readDirSync(directory)) {
-    if (name.endsWith(UNFINISHED) && !isDirectory) removeIfThere(join(directory, name));
+    const left = name.endsWith(UNFINISHED) || name.startsWith(SCRIPT_PREFIX);
+    if (left && !isDirectory) removeIfThere(join(directory, name));
   }
 }
 

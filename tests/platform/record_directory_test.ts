@@ -169,7 +169,7 @@ test("a user who is not root is told to be, whatever is root's", async (base) =>
 test("what interrupted writes left is gone once the lock is had, and nothing else", async (base) => {
   const directory = await filled(base, "lan");
   const others = ["note.new", "lab.xml", "kept.xml.newer"];
-  for (const name of ["lan.xml.new", "gone.xml.new", ...others]) {
+  for (const name of ["lan.xml.new", "gone.xml.new", ".script-1", ...others]) {
     Deno.writeTextFileSync(`${directory}/${name}`, "x");
   }
   Deno.mkdirSync(`${directory}/directory.xml.new`);

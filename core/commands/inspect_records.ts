@@ -33,7 +33,8 @@ export interface InspectedRecords {
 
 /**
  * Changes nothing. One question to each backend, however many networks there are; asked while no other
- * command is halfway through a change.
+ * command is halfway through a change. Without any record there may be no place for a lock, and none is
+ * made: then it is asked without, and once more with it when the first network came up meanwhile.
  *
  * @throws {HostError} When the user may not look, or the host does not answer.
  */
@@ -42,12 +43,19 @@ export async function inspectRecords(context: Context): Promise<InspectedRecords
   if (!host.privileged) {
     throw new HostError("Cannot look at the firewall: only root may", "Run it again as root");
   }
-  const fresh = (await host.records.readAll()).length === 0;
-  using _lock = fresh ? undefined : await host.records.lock(
+  if (await hasNoRecords(context)) {
+    const inspected = await inspectNow(context);
+    if (await hasNoRecords(context)) return inspected;
+  }
+  using _lock = await host.records.lock(
     options.wait,
     () => messages.note(WAITING),
   );
   return await inspectNow(context);
+}
+
+async function hasNoRecords({ host }: Context): Promise<boolean> {
+  return (await host.records.readAll()).length === 0;
 }
 
 async function inspectNow({ host, backends, options }: Context): Promise<InspectedRecords> {

@@ -1,4 +1,5 @@
 /** The table of contents: which command does what. */
+import { chooseBackend } from "../choose_backend.ts";
 import type { Request } from "../cli/read_arguments.ts";
 import { check } from "./check.ts";
 import type { CommandOutput, Context } from "./context.ts";
@@ -9,8 +10,14 @@ import { reload } from "./reload.ts";
 import { status } from "./status.ts";
 import { up } from "./up.ts";
 
-/** Runs the command that was asked for. */
+/**
+ * Runs the command that was asked for.
+ *
+ * @throws {NoBackendError} When a backend was asked for that this program does not have, also by
+ * commands that have no use for it.
+ */
 export async function runCommandOf(request: Request, context: Context): Promise<CommandOutput> {
+  chooseBackend(context.backends, context.options.backend);
   const names = { names: request.networks, all: request.all };
   switch (request.command) {
     case "up":

@@ -1,4 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { COMMANDS } from "../../core/cli/command_table.ts";
 import { hostTest } from "../hosts/requirements.ts";
 import { run } from "../hosts/run_program.ts";
 import { NETWORK, openProgram } from "./program.ts";
@@ -81,6 +82,17 @@ Deno.test("a backend that this program does not have exits with 4", async () => 
   program.write("bridgewall.conf", 'firewall_backend = "iptables"\n');
   assertEquals((await program.run(["plan", path])).code, 4);
   assertEquals((await program.run(["plan", path, "--backend=nftables"])).code, 0);
+});
+
+Deno.test("every command refuses a backend that this program does not have", async () => {
+  await using program = await openProgram();
+  for (const { name, takesNetworks } of COMMANDS) {
+    const operands = takesNetworks ? ["lan"] : [];
+    const { code, stdout, stderr } = await program.run([name, "--backend=bogus", ...operands]);
+    assertEquals([code, stdout], [4, ""], `${name}: ${stderr}`);
+    assertStringIncludes(stderr, 'error: Cannot use the backend "bogus"');
+    assertStringIncludes(stderr, "hint: Choose one of `nftables`");
+  }
 });
 
 Deno.test("a network that the backend cannot express exits with 4", async () => {

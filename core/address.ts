@@ -123,14 +123,30 @@ export function isLinkLocal(subnet: Subnet): boolean {
   return overlaps(LINK_LOCAL, subnet) && subnet.prefix >= LINK_LOCAL.prefix;
 }
 
-/** The same addresses in as few subnets as possible, without those that another one holds. */
+/**
+ * The same addresses without the subnets that another one holds, in the order given; of equal ones
+ * the first stays.
+ *
+ * In order of their first address, larger ones first, a subnet is held by the last one that stays or
+ * by none.
+ */
 export function withoutContained(subnets: readonly Subnet[]): readonly Subnet[] {
-  return subnets.filter((subnet, index) =>
-    !subnets.some((other, at) =>
-      at !== index && overlaps(other, subnet) &&
-      (other.prefix < subnet.prefix || (other.prefix === subnet.prefix && at < index))
-    )
-  );
+  const kept = new Set<Subnet>();
+  let last: Subnet | undefined;
+  for (const subnet of subnets.toSorted(compareSubnets)) {
+    if (last !== undefined && overlaps(last, subnet)) continue;
+    kept.add(subnet);
+    last = subnet;
+  }
+  // Emptied on the way: a value that is given twice as the same object stays once.
+  return subnets.filter((subnet) => kept.delete(subnet));
+}
+
+/** By family, then by first address, larger ones first. */
+export function compareSubnets(one: Subnet, other: Subnet): number {
+  if (one.family !== other.family) return one.family === "ipv4" ? -1 : 1;
+  if (one.value !== other.value) return one.value < other.value ? -1 : 1;
+  return one.prefix - other.prefix;
 }
 
 /** The prefix length of a netmask, `undefined` when its one bits are not contiguous. */

@@ -1,5 +1,5 @@
 /** Checks that need several definitions: what two networks cannot both have. */
-import { formatSubnet, overlaps } from "../address.ts";
+import { compareSubnets, formatSubnet, overlaps } from "../address.ts";
 import type { Subnet } from "../address.ts";
 import { isBridgeTemplate, makesBridge } from "./network.ts";
 import type { Network } from "./network.ts";
@@ -87,7 +87,9 @@ interface OwnedSubnet {
  * it that have not ended; as those belong to one network, the last of them is enough to look at.
  */
 function checkSubnets(networks: readonly DefinedNetwork[]): void {
-  const owned = networks.flatMap(ownedSubnets).sort(byFirstAddress);
+  const owned = networks.flatMap(ownedSubnets).sort((one, other) =>
+    compareSubnets(one.subnet, other.subnet)
+  );
   const open: OwnedSubnet[] = [];
   for (const current of owned) {
     while (open.length > 0 && !overlaps(current.subnet, (open.at(-1) ?? current).subnet)) {
@@ -101,12 +103,6 @@ function checkSubnets(networks: readonly DefinedNetwork[]): void {
 
 function ownedSubnets(defined: DefinedNetwork, index: number): readonly OwnedSubnet[] {
   return exclusiveSubnets(defined.network).map((subnet) => ({ subnet, index, defined }));
-}
-
-function byFirstAddress({ subnet: one }: OwnedSubnet, { subnet: other }: OwnedSubnet): number {
-  if (one.family !== other.family) return one.family === "ipv4" ? -1 : 1;
-  if (one.value !== other.value) return one.value < other.value ? -1 : 1;
-  return one.prefix - other.prefix;
 }
 
 function refuseOverlap(one: OwnedSubnet, other: OwnedSubnet): never {

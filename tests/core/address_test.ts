@@ -190,6 +190,40 @@ Deno.test("subnets that another one holds are left out, equal ones but one", () 
   assertEquals(withoutContained([]), []);
 });
 
+Deno.test("what is left holds all that was given, in the order given, and nothing twice", () => {
+  const near = fc.tuple(fc.constantFrom<Family>("ipv4", "ipv6"), fc.nat(15), fc.nat(4)).map(
+    ([family, number, size]) => {
+      const value = BigInt(number) << BigInt(bitsOf(family) - 4);
+      return subnetOf({ family, value }, size);
+    },
+  );
+  fc.assert(fc.property(fc.array(fc.oneof(near, subnets), { maxLength: 12 }), (some) => {
+    const quadratic = some.filter((subnet, index) =>
+      !some.some((other, at) =>
+        at !== index && overlaps(other, subnet) &&
+        (other.prefix < subnet.prefix || (other.prefix === subnet.prefix && at < index))
+      )
+    );
+    assertEquals(withoutContained(some), quadratic);
+  }));
+  const [one] = given(1);
+  assert(one !== undefined);
+  assertEquals(withoutContained([one, one]), [one]);
+});
+
+Deno.test("a hundred thousand subnets are no problem", () => {
+  const start = performance.now();
+  assertEquals(withoutContained(given(100_000)).length, 100_000);
+  assert(performance.now() - start < 3000);
+});
+
+function given(count: number): readonly Subnet[] {
+  return Array.from(
+    { length: count },
+    (_, number) => subnetOf({ family: "ipv6", value: BigInt(number) << 64n }, 64),
+  );
+}
+
 Deno.test("a netmask has a prefix when its one bits are not interrupted", () => {
   assertEquals(prefixOfNetmask(address("0.0.0.0")), 0);
   assertEquals(prefixOfNetmask(address("255.255.255.0")), 24);

@@ -142,6 +142,26 @@ export function withoutContained(subnets: readonly Subnet[]): readonly Subnet[] 
   return subnets.filter((subnet) => kept.delete(subnet));
 }
 
+/**
+ * Tells of any subnet whether it shares an address with one of these, by looking at one of them: the
+ * last of those left by {@linkcode withoutContained} that begins no later than it ends.
+ */
+export function overlapFinder(subnets: readonly Subnet[]): (subnet: Subnet) => boolean {
+  const apart = withoutContained(subnets).toSorted(compareSubnets);
+  return (subnet) => {
+    const last = { ...subnet, value: rangeOf(subnet).end.value, prefix: bitsOf(subnet.family) };
+    let [low, high] = [0, apart.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const one = apart[middle];
+      if (one !== undefined && compareSubnets(one, last) <= 0) low = middle + 1;
+      else high = middle;
+    }
+    const nearest = apart[low - 1];
+    return nearest !== undefined && overlaps(nearest, subnet);
+  };
+}
+
 /** By family, then by first address, larger ones first. */
 export function compareSubnets(one: Subnet, other: Subnet): number {
   if (one.family !== other.family) return one.family === "ipv4" ? -1 : 1;

@@ -1,5 +1,12 @@
 /** Refuses networks whose addresses are in use by something else on this host. */
-import { formatSubnet, isLinkLocal, overlaps, type Subnet } from "../address.ts";
+import {
+  formatSubnet,
+  isLinkLocal,
+  overlapFinder,
+  overlaps,
+  parseSubnet,
+  type Subnet,
+} from "../address.ts";
 import { HostError, type HostRoute } from "../host.ts";
 import { makesBridge } from "../network/network.ts";
 import { exclusiveSubnets, subnetsOf } from "../network/subnets.ts";
@@ -10,15 +17,10 @@ import type { PlacedNetwork } from "./derive_policy.ts";
  * Routes that stand for "everything else" and so collide with nothing: the default routes, and
  * the halves (and the third of IPv6 that is global) that VPN clients set to win over them.
  */
-const EVERYTHING = [
-  "0.0.0.0/0",
-  "0.0.0.0/1",
-  "128.0.0.0/1",
-  "::/0",
-  "::/1",
-  "8000::/1",
-  "2000::/3",
-];
+const EVERYTHING: ReadonlySet<string> = new Set(
+  ["0.0.0.0/0", "0.0.0.0/1", "128.0.0.0/1", "::/0", "::/1", "8000::/1", "2000::/3"]
+    .flatMap((text) => parseSubnet(text) ?? []).map(keyOf),
+);
 
 /**
  * Refuses networks that want what an active one has: a bridge, a UUID, addresses.
@@ -31,12 +33,25 @@ export function checkNetworkCollisions(
   entering: readonly PlacedNetwork[],
   active: readonly PlacedNetwork[],
 ): void {
-  for (const one of entering.filter(({ network }) => makesBridge(network.forward.mode))) {
-    for (const other of active) checkPair(one, other);
+  const own = entering.filter(({ network }) => makesBridge(network.forward.mode))
+    .map((one) => ({ ...one, subnets: exclusiveSubnets(one.network) }));
+  const others = active.map((one) => {
+    const subnets = exclusiveSubnets(one.network);
+    return { ...one, subnets, isTouchedBy: overlapFinder(subnets) };
+  });
+  for (const one of own) {
+    for (const other of others) checkPair(one, other);
   }
 }
 
-function checkPair(one: PlacedNetwork, other: PlacedNetwork): void {
+interface Owner extends PlacedNetwork {
+  readonly subnets: readonly Subnet[];
+}
+
+function checkPair(
+  one: Owner,
+  other: Owner & { readonly isTouchedBy: (subnet: Subnet) => boolean },
+): void {
   const name = quoted(one.network.name);
   const otherName = quoted(other.network.name);
   if (one.bridge === other.bridge) {
@@ -53,9 +68,9 @@ function checkPair(one: PlacedNetwork, other: PlacedNetwork): void {
       "Remove the <uuid> of one of the two, or take the other down first",
     );
   }
-  for (const subnet of exclusiveSubnets(one.network)) {
-    const hit = exclusiveSubnets(other.network).find((used) => overlaps(subnet, used));
-    if (hit === undefined) continue;
+  for (const subnet of one.subnets) {
+    if (!other.isTouchedBy(subnet)) continue;
+    const hit = other.subnets.find((used) => overlaps(subnet, used)) ?? subnet;
     throw new HostError(
       `Cannot bring up network ${name}: its subnet ${formatSubnet(subnet)} overlaps ` +
         `${formatSubnet(hit)} of the active network ${otherName}`,
@@ -77,11 +92,15 @@ export function checkRouteCollisions(
   known: readonly Subnet[],
 ): void {
   if (!makesBridge(network.forward.mode)) return;
-  for (const subnet of subnetsOf(network)) {
-    if (known.some((one) => formatSubnet(one) === formatSubnet(subnet))) continue;
-    const hit = routes.find(({ destination, device }) =>
-      device !== bridge && collides(subnet, destination)
-    );
+  const before = new Set(known.map(keyOf));
+  const subnets = subnetsOf(network).filter((subnet) => !before.has(keyOf(subnet)));
+  const isTaken = collisionFinder(subnets);
+  const taken = routes.filter(({ destination, device }) =>
+    device !== bridge && isTaken(destination)
+  );
+  if (taken.length === 0) return;
+  for (const subnet of subnets) {
+    const hit = taken.find(({ destination }) => collisionFinder([subnet])(destination));
     if (hit === undefined) continue;
     const where = hit.device === undefined ? "" : ` on interface ${quoted(hit.device)}`;
     throw new HostError(
@@ -92,11 +111,19 @@ export function checkRouteCollisions(
   }
 }
 
-function collides(subnet: Subnet, destination: Subnet): boolean {
-  const text = formatSubnet(destination);
+/** Tells of the destination of a route whether one of these subnets collides with it. */
+function collisionFinder(subnets: readonly Subnet[]): (destination: Subnet) => boolean {
   // A network that is "everything" itself collides with the same kind of route only.
-  if (EVERYTHING.includes(text)) return formatSubnet(subnet) === text;
-  if (subnet.prefix === 0) return false;
-  if (isLinkLocal(destination)) return false;
-  return overlaps(subnet, destination);
+  const wide = new Set(subnets.map(keyOf).filter((key) => EVERYTHING.has(key)));
+  const isTouchedBy = overlapFinder(subnets.filter(({ prefix }) => prefix > 0));
+  return (destination) => {
+    const key = keyOf(destination);
+    if (EVERYTHING.has(key)) return wide.has(key);
+    return !isLinkLocal(destination) && isTouchedBy(destination);
+  };
+}
+
+/** The same for equal subnets alone, and made faster than their text. */
+function keyOf({ family, value, prefix }: Subnet): string {
+  return `${family} ${value}/${prefix}`;
 }

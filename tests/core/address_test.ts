@@ -5,6 +5,7 @@ import {
   contains,
   formatAddress,
   formatSubnet,
+  overlapFinder,
   overlaps,
   parseAddress,
   parseSubnet,
@@ -33,6 +34,15 @@ const addresses: fc.Arbitrary<IpAddress> = fc.constantFrom<Family>("ipv4", "ipv6
 
 const subnets: fc.Arbitrary<Subnet> = addresses.chain((of) =>
   fc.integer({ min: 0, max: bitsOf(of.family) }).map((prefix) => subnetOf(of, prefix))
+);
+
+/** Subnets of which many share addresses. */
+const crowded: fc.Arbitrary<Subnet> = fc.oneof(
+  subnets,
+  fc.tuple(fc.constantFrom<Family>("ipv4", "ipv6"), fc.nat(15), fc.nat(4)).map(
+    ([family, number, size]) =>
+      subnetOf({ family, value: BigInt(number) << BigInt(bitsOf(family) - 4) }, size),
+  ),
 );
 
 Deno.test("an address has one value however it is written", () => {
@@ -191,13 +201,7 @@ Deno.test("subnets that another one holds are left out, equal ones but one", () 
 });
 
 Deno.test("what is left holds all that was given, in the order given, and nothing twice", () => {
-  const near = fc.tuple(fc.constantFrom<Family>("ipv4", "ipv6"), fc.nat(15), fc.nat(4)).map(
-    ([family, number, size]) => {
-      const value = BigInt(number) << BigInt(bitsOf(family) - 4);
-      return subnetOf({ family, value }, size);
-    },
-  );
-  fc.assert(fc.property(fc.array(fc.oneof(near, subnets), { maxLength: 12 }), (some) => {
+  fc.assert(fc.property(fc.array(crowded, { maxLength: 12 }), (some) => {
     const quadratic = some.filter((subnet, index) =>
       !some.some((other, at) =>
         at !== index && overlaps(other, subnet) &&
@@ -209,6 +213,12 @@ Deno.test("what is left holds all that was given, in the order given, and nothin
   const [one] = given(1);
   assert(one !== undefined);
   assertEquals(withoutContained([one, one]), [one]);
+});
+
+Deno.test("whether one of many shares an address is found as by looking at each", () => {
+  fc.assert(fc.property(fc.array(crowded, { maxLength: 12 }), crowded, (some, one) => {
+    assertEquals(overlapFinder(some)(one), some.some((other) => overlaps(one, other)));
+  }));
 });
 
 Deno.test("a hundred thousand subnets are no problem", () => {

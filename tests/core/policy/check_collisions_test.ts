@@ -148,3 +148,32 @@ Deno.test("the subnets of a network are those of its addresses and its routes", 
   );
   assertEquals(subnetsOf(network), [subnet("10.1.2.0/24"), subnet("10.9.0.0/16")]);
 });
+
+Deno.test("8000 subnets beside 8000 others and as many routes are checked in no time", () => {
+  const many = (base: string, count: number, element: (text: string) => string): string =>
+    Array.from({ length: count }, (_, number) => element(`fd00:${base}:${number.toString(16)}::`))
+      .join("");
+  const behind = (text: string): string =>
+    `<route family='ipv6' address='${text}' prefix='64' gateway='fd00::2'/>`;
+  const own = placed(`${ip("fd00::1/64")}${many("1", 8000, behind)}`, "new");
+  const other = placed(
+    `<bridge name='virbr1'/>${ip("fd00:0:0:2::1/64")}` +
+      many("2", 8000, behind).replaceAll("'fd00::2'", "'fd00:0:0:2::2'"),
+    "old",
+  );
+  const routes = subnetsOf(other.network).map((destination) => ({ destination, device: "eth0" }));
+  const start = performance.now();
+  checkNetworkCollisions([own], [other]);
+  checkRouteCollisions(own, routes, []);
+  checkRouteCollisions(own, subnetsOf(own.network).map((destination) => ({ destination })), [
+    ...subnetsOf(own.network),
+  ]);
+  const last = { destination: subnet("fd00:1:1f3f::/64") };
+  assertThrows(
+    () => checkRouteCollisions(own, [...routes, last], []),
+    HostError,
+    "its subnet fd00:1:1f3f::/64 overlaps",
+  );
+  const took = performance.now() - start;
+  assertEquals(took < 3000, true, `${took} ms`);
+});

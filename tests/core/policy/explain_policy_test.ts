@@ -16,7 +16,7 @@ Deno.test("a translated network is explained with its source addresses and ports
   assertStringIncludes(
     explain(`<forward>${several}</forward>${IPV4}`),
     "get an address from 192.0.2.5 to 192.0.2.9 as their source, TCP and UDP a port from 2000 to" +
-      " 3000.",
+      " 3000; what cannot be translated is rejected.",
   );
 });
 

@@ -1,6 +1,7 @@
 /**
  * What a forwarded packet costs: small UDP packets from a guest to the outside, as many as the machine
- * can send. The kernel forwards them in the sender's own time, so fewer packets mean dearer ones.
+ * can send. Needs two processors; on a machine that others use too, the numbers differ by a tenth and more
+ * from run to run. The kernel forwards them in the sender's own time, so fewer packets mean dearer ones.
  */
 import { mustRun } from "../hosts/run_program.ts";
 import { makeTopology, type Topology } from "../hosts/topology.ts";
@@ -96,9 +97,15 @@ function candidates(
   ];
 }
 
+/** Sender and receiver keep a processor each, and the kernel has freed what the last rules held. */
+const SETTLED_MILLISECONDS = 1000;
+
 async function rate(namespace: string, address: string): Promise<number> {
+  await new Promise((resolve) => setTimeout(resolve, SETTLED_MILLISECONDS));
   const args = ["-c", address, "-u", "-b", "0", "-l", "32", "-t", "1", "-J"];
-  const answer: unknown = JSON.parse(await mustRun(["iperf3", ...args], { namespace }));
+  const answer: unknown = JSON.parse(
+    await mustRun(["taskset", "-c", "1", "iperf3", ...args], { namespace }),
+  );
   const { packets, seconds } = (answer as { end: { sum: { packets: number; seconds: number } } })
     .end.sum;
   return packets / seconds;
@@ -106,7 +113,7 @@ async function rate(namespace: string, address: string): Promise<number> {
 
 async function startServer(namespace: string): Promise<Deno.ChildProcess> {
   const server = new Deno.Command("ip", {
-    args: ["netns", "exec", namespace, "iperf3", "-s", "--forceflush"],
+    args: ["netns", "exec", namespace, "taskset", "-c", "0", "iperf3", "-s", "--forceflush"],
     stdout: "piped",
     stderr: "null",
   }).spawn();

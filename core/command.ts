@@ -28,3 +28,8 @@ export interface CommandRunner {
   /** Resolves when the program has ended and all that it printed is read. */
   run(command: Command): Promise<CommandResult>;
 }
+
+/** The first line of what a program said: for messages that have room for one. */
+export function firstLine(output: string): string {
+  return output.trim().split("\n", 1).join("");
+}

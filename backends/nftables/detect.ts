@@ -1,4 +1,5 @@
 /** Whether this host has an nftables that can do what the scripts ask for. */
+import { firstLine } from "../../core/command.ts";
 import type { Detection } from "../../core/firewall_backend.ts";
 import type { Host } from "../../core/host.ts";
 
@@ -24,7 +25,10 @@ export async function detectNftables(host: Host): Promise<Detection> {
   }
   const found = /v?(\d+(?:\.\d+)+)/.exec(version.stdout)?.[1];
   if (version.status !== 0 || found === undefined) {
-    return { usable: false, evidence: `nft does not tell its version: ${oneLine(version.stderr)}` };
+    return {
+      usable: false,
+      evidence: `nft does not tell its version: ${firstLine(version.stderr)}`,
+    };
   }
   const old = [
     ...(isOlder(found, MINIMUM_NFT) ? [`nft ${found} is older than ${MINIMUM_NFT}`] : []),
@@ -52,7 +56,7 @@ async function askKernel(host: Host, versions: string): Promise<Detection> {
     ? { usable: true, evidence: `${versions}; the kernel lists its tables` }
     : {
       usable: false,
-      evidence: `${versions}; the kernel refuses to list its tables: ${oneLine(tables.stderr)}`,
+      evidence: `${versions}; the kernel refuses to list its tables: ${firstLine(tables.stderr)}`,
     };
 }
 
@@ -63,8 +67,4 @@ function isOlder(version: string, minimum: string): boolean {
     if (difference !== 0) return difference < 0;
   }
   return false;
-}
-
-function oneLine(text: string): string {
-  return text.trim().split("\n", 1).join("");
 }

@@ -1,4 +1,5 @@
 /** What is live in the kernel, compared with what the policies ask for. */
+import { firstLine } from "../../core/command.ts";
 import type { Drift, Inspection, NetworkInspection } from "../../core/firewall_backend.ts";
 import { type Host, HostError } from "../../core/host.ts";
 import type { FilteredPolicy } from "../../core/policy/policy.ts";
@@ -201,8 +202,4 @@ function networkTraffic(
     .map((name) => counters.get(name));
   if (out === undefined || incoming === undefined || rejected === undefined) return { network };
   return { network, traffic: { out, in: incoming, rejected } };
-}
-
-function firstLine(text: string): string {
-  return text.split("\n", 1).join("").trim();
 }

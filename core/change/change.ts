@@ -49,10 +49,13 @@ export interface Change {
 }
 
 /** A text that is the same for equal groups only. */
-export function groupKey(group: RemovalGroup): string {
-  return JSON.stringify(
-    group.commands.map(({ program, args, stdin }) => [program, args, stdin ?? null]),
-  );
+export function groupKey({ commands }: RemovalGroup): string {
+  return JSON.stringify(commands.map(commandKey));
+}
+
+/** A text that is the same for equal commands only. */
+export function commandKey({ program, args, stdin }: Command): string {
+  return JSON.stringify([program, args, stdin ?? null]);
 }
 
 /**

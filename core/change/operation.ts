@@ -1,7 +1,7 @@
 /** What is to become of all networks of a host → the runs of programs that make it so. Pure. */
 import type { Command, Program } from "../command.ts";
 import type { Installation } from "../record/record.ts";
-import { type RemovalGroup, removalOf, type Step } from "./change.ts";
+import { commandKey, type RemovalGroup, removalOf, type Step } from "./change.ts";
 
 /** A network that gets in. */
 export interface Entering {
@@ -80,8 +80,7 @@ export function installationTasks(steps: readonly Step[]): readonly Task[] {
 function withoutRepetition(steps: readonly Step[]): readonly Step[] {
   const first = new Map<string, Step>();
   for (const step of steps) {
-    const { program, args, stdin } = step.command;
-    const key = JSON.stringify([program, args, stdin ?? null]);
+    const key = commandKey(step.command);
     if (!first.has(key)) first.set(key, step);
   }
   return [...first.values()];

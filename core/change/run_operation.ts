@@ -1,5 +1,5 @@
 /** Runs one operation on the host, and takes it back where it fails. */
-import type { Command, CommandRunner } from "../command.ts";
+import { type Command, type CommandRunner, firstLine } from "../command.ts";
 import { HostError } from "../host.ts";
 import { installationTasks, type Operation, planTasks, type Task } from "./operation.ts";
 import { outcome, StepFailedError } from "./step_error.ts";
@@ -123,8 +123,4 @@ async function tryRebuild(
     if (second instanceof StepFailedError) return undefined;
     throw second;
   }
-}
-
-function firstLine(text: string): string {
-  return text.trim().split("\n", 1).join("");
 }

@@ -1,5 +1,5 @@
 /** Moves the host from one set of active networks to another, and keeps the records true. */
-import { groupKey, type Step } from "../change/change.ts";
+import { commandKey, type Step } from "../change/change.ts";
 import type { Command } from "../command.ts";
 import type { Entering, Operation } from "../change/operation.ts";
 import { NotRestoredError, runOperation, takeBack } from "../change/run_operation.ts";
@@ -131,11 +131,11 @@ async function confirm(
   { leaving, entering }: Transition,
   undone: readonly Command[],
 ): Promise<void> {
-  const nothing = new Set(
-    undone.map((command) => groupKey({ commands: [command], ignoreErrors: true })),
-  );
+  const nothing = new Set(undone.map(commandKey));
   for (const { name, installation } of entering) {
-    const removal = installation.removal.filter((group) => !nothing.has(groupKey(group)));
+    const removal = installation.removal.filter(({ commands }) =>
+      !commands.every((command) => nothing.has(commandKey(command)))
+    );
     await store.write({ name, state: "active", ...installation, removal });
   }
   for (const name of leaving) await store.remove(name);

@@ -15,5 +15,13 @@ export function subnetsOf({ addresses, routes }: Network): readonly Subnet[] {
  * other one, and not link-local addresses, which every link has anew.
  */
 export function exclusiveSubnets(network: Network): readonly Subnet[] {
-  return subnetsOf(network).filter((subnet) => subnet.prefix > 0 && !isLinkLocal(subnet));
+  return subnetsOf(network).filter((subnet) => !isEverything(subnet) && !isLinkLocal(subnet));
+}
+
+/**
+ * A default route through a guest. With all addresses among those of its guests, a network would have
+ * no foreign source to reject and no destination to translate for.
+ */
+export function isEverything({ prefix }: Subnet): boolean {
+  return prefix === 0;
 }

@@ -1,6 +1,7 @@
 /** Network → Policy. */
-import { type Family, isLinkLocal, type Subnet, withoutContained } from "../address.ts";
+import { type Family, isLinkLocal, withoutContained } from "../address.ts";
 import type { Forward, Network } from "../network/network.ts";
+import { isEverything } from "../network/subnets.ts";
 import type { FamilyPolicy, FilteredPolicy, Forwarding, Policy } from "./policy.ts";
 
 /** A network whose bridge is known: named by the definition, or generated. */
@@ -88,14 +89,6 @@ function familyPolicy(network: Network, forward: FilteredForward, family: Family
       .map(({ address }) => address),
     forwarding: forwardingOf(forward, family),
   };
-}
-
-/**
- * A default route through a guest. With all addresses among those of its guests, a network would have
- * no foreign source to reject and no destination to translate for.
- */
-export function isEverything({ prefix }: Subnet): boolean {
-  return prefix === 0;
 }
 
 function forwardingOf(forward: FilteredForward, family: Family): Forwarding {

@@ -105,6 +105,13 @@ export function rangeOf({ family, value, prefix }: Subnet): AddressRange {
   return { start: { family, value }, end: { family, value: value + size - 1n } };
 }
 
+/** `start-end`, or one address where both are the same. */
+export function formatRange({ start, end }: AddressRange): string {
+  return start.value === end.value
+    ? formatAddress(start)
+    : `${formatAddress(start)}-${formatAddress(end)}`;
+}
+
 /** Whether the address lies in the subnet; addresses of the other family never do. */
 export function contains(subnet: Subnet, address: IpAddress): boolean {
   return subnet.family === address.family &&

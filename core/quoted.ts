@@ -35,3 +35,19 @@ export function printable(text: string): string {
         : `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
   );
 }
+
+/** The length of the text in UTF-8. */
+export function byteLength(text: string): number {
+  return new TextEncoder().encode(text).length;
+}
+
+/** The text, ended with `…` where it would have more bytes than that; no character is cut. */
+export function cutToBytes(text: string, most: number): string {
+  if (byteLength(text) <= most) return text;
+  let cut = "";
+  for (const character of text) {
+    if (byteLength(cut + character) > most - byteLength("…")) break;
+    cut += character;
+  }
+  return `${cut}…`;
+}

@@ -20,10 +20,12 @@
 import {
   type Family,
   formatAddress,
+  formatRange,
   parseSubnet,
   type Subnet,
   withoutContained,
 } from "../../core/address.ts";
+import { formatPorts } from "../../core/network/network.ts";
 import {
   type FamilyPolicy,
   type FilteredPolicy,
@@ -31,14 +33,7 @@ import {
   type Translation,
 } from "../../core/policy/policy.ts";
 import type { MapElement, NetworkRuleset, ObjectGroup, Rule } from "./objects.ts";
-import {
-  addressRange,
-  commentString,
-  interfaceString,
-  objectName,
-  portRange,
-  subnetSet,
-} from "./script.ts";
+import { commentString, interfaceString, objectName, subnetSet } from "./script.ts";
 
 /** The names of the counters that `status` reads. */
 export function counterNames(
@@ -196,7 +191,7 @@ function translationRules(network: string, policy: FamilyPolicy): readonly Rule[
       statements: words(
         match,
         "meta l4proto { tcp, udp }",
-        translate(family, translation, `:${portRange(translation.ports)}`),
+        translate(family, translation, `:${formatPorts(translation.ports)}`),
       ),
       comment: commentString(network, "translate TCP and UDP"),
     },
@@ -209,7 +204,7 @@ function translationRules(network: string, policy: FamilyPolicy): readonly Rule[
 
 function translate(family: Family, { addresses }: Translation, ports: string): string {
   if (addresses !== undefined) {
-    return `snat ${PROTOCOLS[family]} to ${addressRange(addresses)}${ports}`;
+    return `snat ${PROTOCOLS[family]} to ${formatRange(addresses)}${ports}`;
   }
   return ports === "" ? "masquerade" : `masquerade to ${ports}`;
 }

@@ -4,16 +4,9 @@
  * Everything that reaches a script goes through one of these functions, so nothing can end a
  * string or a statement early.
  */
-import {
-  type AddressRange,
-  bitsOf,
-  formatAddress,
-  formatSubnet,
-  type Subnet,
-} from "../../core/address.ts";
+import { bitsOf, formatAddress, formatSubnet, type Subnet } from "../../core/address.ts";
 import { UnsupportedNetworkError } from "../../core/firewall_backend.ts";
-import type { PortRange } from "../../core/network/network.ts";
-import { printable, quoted } from "../../core/quoted.ts";
+import { byteLength, cutToBytes, printable, quoted } from "../../core/quoted.ts";
 
 /** nft refuses comments above 128 bytes, the closing zero included. */
 const COMMENT_BYTES = 127;
@@ -34,7 +27,7 @@ const INTERFACE_BYTES = 15;
 export function interfaceString(name: string): string {
   const endsInStar = name.endsWith("*");
   const escaped = endsInStar ? `${name.slice(0, -1)}\\*` : name;
-  const bytes = new TextEncoder().encode(escaped).length;
+  const bytes = byteLength(escaped);
   const losesBackslash = endsInStar && name.includes("\\");
   if (name.includes('"') || losesBackslash || bytes > INTERFACE_BYTES) {
     throw new UnsupportedNetworkError(
@@ -65,21 +58,10 @@ export function objectName(kind: string, interfaceName: string): string {
 
 /** `"NETWORK: TEXT"` for a comment, the network's name cut where the whole would be too long. */
 export function commentString(network: string, text: string): string {
-  const room = COMMENT_BYTES - new TextEncoder().encode(`: ${text}`).length;
+  const room = COMMENT_BYTES - byteLength(`: ${text}`);
   // A string of nft ends at the next quote, whatever stands before it.
   const name = printable(network).replaceAll('"', "'");
   return `"${cutToBytes(name, room)}: ${text}"`;
-}
-
-function cutToBytes(text: string, room: number): string {
-  const size = (value: string): number => new TextEncoder().encode(value).length;
-  if (size(text) <= room) return text;
-  let cut = "";
-  for (const character of text) {
-    if (size(cut + character) > room - size("…")) break;
-    cut += character;
-  }
-  return `${cut}…`;
 }
 
 /** One subnet, or a set of them between braces. Hosts stand without a prefix, as nft lists them. */
@@ -88,16 +70,4 @@ export function subnetSet(subnets: readonly Subnet[]): string {
     subnet.prefix === bitsOf(subnet.family) ? formatAddress(subnet) : formatSubnet(subnet)
   );
   return elements.length === 1 ? elements.join("") : `{ ${elements.join(", ")} }`;
-}
-
-/** `start-end`, or one address where both are the same. */
-export function addressRange({ start, end }: AddressRange): string {
-  return start.value === end.value
-    ? formatAddress(start)
-    : `${formatAddress(start)}-${formatAddress(end)}`;
-}
-
-/** `start-end`, or one port where both are the same. */
-export function portRange({ start, end }: PortRange): string {
-  return start === end ? String(start) : `${start}-${end}`;
 }

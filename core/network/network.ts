@@ -50,6 +50,11 @@ export interface PortRange {
   readonly end: number;
 }
 
+/** `start-end`, or one port where both are the same. */
+export function formatPorts({ start, end }: PortRange): string {
+  return start === end ? String(start) : `${start}-${end}`;
+}
+
 /** The source ports of translated packets unless `<port>` says otherwise, as in libvirt. */
 export const DEFAULT_NAT_PORTS: PortRange = { start: 1024, end: 65535 };
 

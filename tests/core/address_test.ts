@@ -4,6 +4,7 @@ import {
   bitsOf,
   contains,
   formatAddress,
+  formatRange,
   formatSubnet,
   overlapFinder,
   overlaps,
@@ -233,6 +234,14 @@ function given(count: number): readonly Subnet[] {
     (_, number) => subnetOf({ family: "ipv6", value: BigInt(number) << 64n }, 64),
   );
 }
+
+Deno.test("a range of one address is written as that address", () => {
+  const range = (start: string, end: string): string =>
+    formatRange({ start: address(start), end: address(end) });
+  assertEquals(range("192.0.2.1", "192.0.2.9"), "192.0.2.1-192.0.2.9");
+  assertEquals(range("192.0.2.1", "192.0.2.1"), "192.0.2.1");
+  assertEquals(range("fd00::1", "fd00::ff"), "fd00::1-fd00::ff");
+});
 
 Deno.test("a netmask has a prefix when its one bits are not interrupted", () => {
   assertEquals(prefixOfNetmask(address("0.0.0.0")), 0);

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { quoted, quotedPath } from "../../core/quoted.ts";
+import { byteLength, cutToBytes, quoted, quotedPath } from "../../core/quoted.ts";
 
 /** Any character of Unicode, halves of pairs as well. */
 const ANY_CHARACTER = fc.nat({ max: 0x10ffff }).map((code) => String.fromCodePoint(code));
@@ -33,4 +33,31 @@ Deno.test("no text of others gets a line break or control character out", () => 
 
 Deno.test("a path is quoted whole, however long it is", () => {
   assertEquals(quotedPath(`${"x".repeat(200)}\n"`), `"${"x".repeat(200)}\\u{a}\\""`);
+});
+
+Deno.test("text has the length that it takes in a file", () => {
+  assertEquals(["", "lan", "é", "网", "😀"].map(byteLength), [0, 3, 2, 3, 4]);
+});
+
+Deno.test("text that fits stays whole, and other text says that it was cut", () => {
+  assertEquals(cutToBytes("réseau", 7), "réseau");
+  assertEquals(cutToBytes("réseau", 6), "ré…");
+  assertEquals(cutToBytes("réseau", 5), "r…");
+  assertEquals(cutToBytes("😀😀", 7), "😀…");
+  assertEquals(cutToBytes("", 3), "");
+});
+
+Deno.test("no cut text is too long, and none is cut within a character", () => {
+  fc.assert(
+    fc.property(
+      fc.string({ unit: ANY_CHARACTER }),
+      fc.integer({ min: 3, max: 99 }),
+      (text, most) => {
+        const cut = cutToBytes(text, most);
+        assert(byteLength(cut) <= most);
+        assert(cut === text || text.startsWith(cut.slice(0, -1)), cut);
+        assertEquals(cut.isWellFormed() || !text.isWellFormed(), true);
+      },
+    ),
+  );
 });

@@ -1,16 +1,14 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import {
-  addressRange,
   commentString,
   interfaceString,
   objectName,
-  portRange,
   subnetSet,
 } from "../../../backends/nftables/script.ts";
 import { UnsupportedNetworkError } from "../../../core/firewall_backend.ts";
 import { INTERFACE_NAMES, TEXTS } from "../../support/arbitrary.ts";
-import { address, subnet } from "../../support/definitions.ts";
+import { subnet } from "../../support/definitions.ts";
 
 function bytes(text: string): number {
   return new TextEncoder().encode(text).length;
@@ -112,13 +110,4 @@ Deno.test("one subnet stands alone, several between braces, hosts without a pref
   assertEquals(set("fd44::1/128"), "fd44::1");
   assertEquals(set("10.44.0.0/24", "255.255.255.255/32"), "{ 10.44.0.0/24, 255.255.255.255 }");
   assertEquals(set("fd44::/64", "ff02::/16"), "{ fd44::/64, ff02::/16 }");
-});
-
-Deno.test("a range of one is one", () => {
-  const range = (start: string, end: string): string =>
-    addressRange({ start: address(start), end: address(end) });
-  assertEquals(range("192.0.2.1", "192.0.2.9"), "192.0.2.1-192.0.2.9");
-  assertEquals(range("192.0.2.1", "192.0.2.1"), "192.0.2.1");
-  assertEquals(portRange({ start: 1024, end: 65535 }), "1024-65535");
-  assertEquals(portRange({ start: 5000, end: 5000 }), "5000");
 });

@@ -1,7 +1,27 @@
 /** Programs that the host runs for us. */
 
+/**
+ * Programs that hold rules: what each is given it takes whole or not at all (iptables: each table
+ * whole), so the scripts of many steps are joined into one.
+ */
+export type RuleProgram =
+  | "nft"
+  | "iptables-nft-restore"
+  | "iptables-legacy-restore"
+  | "ip6tables-nft-restore"
+  | "ip6tables-legacy-restore";
+
 /** The programs that may be run. The platform knows where each of them lives. */
-export type Program = "nft" | "tc" | "ip" | "sysctl";
+export type Program =
+  | RuleProgram
+  | "iptables"
+  | "iptables-nft-save"
+  | "iptables-legacy-save"
+  | "ip6tables-nft-save"
+  | "ip6tables-legacy-save"
+  | "tc"
+  | "ip"
+  | "sysctl";
 
 /** One run of a program: arguments and standard input, never a shell. */
 export interface Command {

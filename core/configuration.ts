@@ -1,4 +1,5 @@
 /** The configuration file: libvirt's network.conf in syntax, which is also TOML. */
+import { BACKEND_NAMES } from "./firewall_backend.ts";
 import { printable, quoted } from "./quoted.ts";
 
 /** What the administrator chose. */
@@ -42,8 +43,11 @@ interface Key {
 
 const KEYS: ReadonlyMap<string, Key> = new Map<string, Key>([
   ["firewall_backend", {
-    wanted: 'the name of a backend, such as "nftables"',
-    read: (value) => typeof value === "string" && value !== "" ? { backend: value } : undefined,
+    wanted: `one of ${BACKEND_NAMES.map((name) => `"${name}"`).join(", ")}`,
+    read: (value) => {
+      const backend = BACKEND_NAMES.find((name) => name === value);
+      return backend === undefined ? undefined : { backend };
+    },
   }],
   ["table", {
     wanted: "1 to 64 letters, digits, `_` and `-`, a letter first, in quotes",
@@ -81,7 +85,7 @@ export async function parseConfiguration(text: string, file: string): Promise<Co
     throw new ConfigurationError(`${printable(file)}:${error.line}:${error.column}: ${problem}`);
   }
   return Object.entries(table).reduce<Configuration>((configuration, [name, value]) => {
-    const where = `${printable(file)}:${lineOf(text, name)}`;
+    const where = `${printable(file)}${lineOf(text, name)}`;
     const key = KEYS.get(name);
     if (key === undefined) {
       throw new ConfigurationError(
@@ -97,10 +101,12 @@ export async function parseConfiguration(text: string, file: string): Promise<Co
   }, DEFAULT_CONFIGURATION);
 }
 
-/** The library gives values without places; keys stand at the start of a line. */
-function lineOf(text: string, key: string): number {
-  const index = text.split("\n").findIndex((line) =>
-    line.trimStart().replace(/^\[*["']?/, "").startsWith(key)
-  );
-  return index + 1;
+/** `:LINE`. The library gives values without places; keys stand at the start of a line. */
+function lineOf(text: string, key: string): string {
+  const index = text.split("\n").findIndex((line) => {
+    const [, name = ""] = /^\s*\[*\s*["']?(.*?)["']?\s*[=.\]]/.exec(line) ?? [];
+    return name === key;
+  });
+  // A key that is written with escapes is not found.
+  return index === -1 ? "" : `:${index + 1}`;
 }

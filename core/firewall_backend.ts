@@ -1,11 +1,22 @@
 /** The plug that every firewall fits. Its shape belongs to the wall, so it stands in `core/`. */
 import type { Change } from "./change/change.ts";
+import type { Command, CommandResult } from "./command.ts";
 import type { Host, HostFacts } from "./host.ts";
 import type { FilteredPolicy } from "./policy/policy.ts";
-import type { Record } from "./record/record.ts";
+import { quoted } from "./quoted.ts";
+import type { Installation, Record } from "./record/record.ts";
 
 /** The backends there are, in libvirt's words where libvirt has them. */
-export type BackendName = "nftables";
+export const BACKEND_NAMES = ["nftables", "iptables"] as const;
+
+/** One of {@linkcode BACKEND_NAMES}. */
+export type BackendName = (typeof BACKEND_NAMES)[number];
+
+/** What programs said that a backend had asked, see {@linkcode FirewallBackend.questions}. */
+export interface Answers {
+  /** Undefined when nobody asked: a host that is only imagined. */
+  to(question: Command): CommandResult | undefined;
+}
 
 /** What a backend may know while it compiles. */
 export interface Facts {
@@ -13,6 +24,18 @@ export interface Facts {
   readonly host: HostFacts;
   /** The networks that are active now, those about to be replaced included. */
   readonly records: readonly Record[];
+  /** What is installed already when the commands run: nothing when all is made anew. */
+  readonly standing: readonly Installation[];
+  /** To the backend's own questions. */
+  readonly answers: Answers;
+}
+
+/** A network whose rules a backend holds. */
+export interface InstalledPolicy {
+  /** What must be true for it. */
+  readonly policy: FilteredPolicy;
+  /** The way back as it was recorded: it tells which parts were installed, and by which program. */
+  readonly removal: Installation["removal"];
 }
 
 /** Whether this host can use a backend, and how we know. */
@@ -51,7 +74,7 @@ export interface NetworkInspection {
 
 /** What is live, compared with what should be. */
 export interface Inspection {
-  /** One for each policy, in the order given, also when none of its rules is left. */
+  /** One for each network, in the order given, also when none of its rules is left. */
   readonly networks: readonly NetworkInspection[];
   /** Empty when all is as it should be. */
   readonly drift: readonly Drift[];
@@ -64,6 +87,13 @@ export interface FirewallBackend {
   /** Asks only for itself; who else could do the job is no concern of a backend. */
   detect(host: Host): Promise<Detection>;
   /**
+   * What `compile` has to know beyond the host's facts, as commands that change nothing.
+   *
+   * @param records Networks on record; they matter only where all is made anew.
+   * @param rebuilding True when everything that is there will have to be taken away unseen.
+   */
+  questions(records: readonly Record[], rebuilding: boolean): readonly Command[];
+  /**
    * Pure: the same policies and facts give the same change.
    *
    * @throws {UnsupportedNetworkError} When this firewall cannot say what a policy asks for.
@@ -74,7 +104,18 @@ export interface FirewallBackend {
    *
    * @throws {HostError} When the firewall does not answer.
    */
-  inspect(host: Host, policies: readonly FilteredPolicy[]): Promise<Inspection>;
+  inspect(host: Host, installed: readonly InstalledPolicy[]): Promise<Inspection>;
+}
+
+/** Zones are firewalld's; what it does with the bridge decides there, whatever is said here. */
+export function zoneWarnings(
+  { network, zone }: FilteredPolicy,
+  backend: BackendName,
+): readonly string[] {
+  return zone === undefined ? [] : [
+    `The zone ${quoted(zone)} of network ${quoted(network)} means nothing to the ${backend} ` +
+    "backend: no zone is set",
+  ];
 }
 
 /** A network that a backend cannot express. Exit code 4. */

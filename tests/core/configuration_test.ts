@@ -31,6 +31,23 @@ Deno.test("every key is read", async () => {
   });
 });
 
+Deno.test("every backend that there is can be chosen", async () => {
+  for (const backend of ["nftables", "iptables"]) {
+    assertEquals(await read(`firewall_backend = "${backend}"`), {
+      ...DEFAULT_CONFIGURATION,
+      backend,
+    });
+  }
+});
+
+Deno.test("a backend that there is none of is refused with those that there are", async () => {
+  const { message } = await refused('# pf is for BSD\nfirewall_backend = "pf"\n');
+  assertEquals(
+    message,
+    'x.conf:2: The value of "firewall_backend" must be one of "nftables", "iptables"',
+  );
+});
+
 Deno.test("a key that is set leaves the others as they are", async () => {
   assertEquals(await read("wait = 0"), { ...DEFAULT_CONFIGURATION, wait: 0 });
   assertEquals(await read("sysctl = true"), DEFAULT_CONFIGURATION);
@@ -43,7 +60,7 @@ Deno.test("a key that is set leaves the others as they are", async () => {
 
 /** Values that a key does not take. */
 const WRONG: Readonly<Record<string, readonly string[]>> = {
-  firewall_backend: ["1", "true", '""', '["nftables"]', "{}"],
+  firewall_backend: ["1", "true", '""', '"pf"', '"NFTABLES"', '"nft"', '["nftables"]', "{}"],
   table: ["1", '""', '"1x"', '"a b"', '"a;b"', "'a\"b'", `"${"x".repeat(65)}"`, '"x\\n"', "true"],
   sysctl: ["1", '"yes"', "0", '"true"'],
   wait: ["-1", '"30"', "1000000", "inf", "nan", "true", "1979-05-27"],
@@ -66,6 +83,24 @@ Deno.test("an unknown key is refused with its line, and the known ones are liste
   assertEquals(section.message, 'x.conf:2: There is no key "nftables"');
   assertMatch((await refused("[wait]\nx = 1\n")).message, /^x\.conf:1: The value of "wait"/);
 });
+
+/** Files whose third line holds the key, and other lines what looks like it. */
+const PLACES: readonly string[] = [
+  "# wait = 'x'\n\nwait = 'x'\n",
+  "sysctl = true # wait = 1\n  # wait = 1\n  'wait'='x'",
+  'table = "wait"\nsysctl = true\n\t"wait"  =true\nfirewall_backend = "nftables"\n',
+  "\r\n# await = 1\r\nwait = 'x'\r\n",
+  "\n\nwait = [\n  1,\n  2,\n]\n",
+  "\n\nwait.wait = 1\n",
+  "\n\n[wait]\n",
+  "\n\n[[wait]]\n",
+];
+
+for (const text of PLACES) {
+  Deno.test(`the line of the key is told in ${JSON.stringify(text)}`, async () => {
+    assertMatch((await refused(text)).message, /^x\.conf:3: The value of "wait" must be/);
+  });
+}
 
 Deno.test("text that is not TOML is refused with line and column", async () => {
   const unquoted = await refused("wait = 3\ntable = bridgewall\n");

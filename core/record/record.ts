@@ -11,6 +11,14 @@ export type RecordState =
   /** The rules are being removed: they may stand, or be gone. */
   | "removing";
 
+/** Rules of a backend that this host could no longer run when the network moved away from it. */
+export interface Leftover {
+  /** The backend that made them. */
+  readonly backend: string;
+  /** Tried again with each change of the network. */
+  readonly removal: readonly RemovalGroup[];
+}
+
 /** The definition and the way back of one installation. */
 export interface Installation {
   /** The live `<network>`, with the name of its bridge filled in. */
@@ -19,6 +27,8 @@ export interface Installation {
   readonly backend?: string;
   /** The way back as it was compiled; empty when the network has no rules. */
   readonly removal: readonly RemovalGroup[];
+  /** What an earlier installation left behind; absent: nothing. */
+  readonly left?: readonly Leftover[];
 }
 
 /** The status of one network. */

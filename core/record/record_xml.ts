@@ -18,14 +18,34 @@ import {
 import type { RemovalGroup } from "../change/change.ts";
 import type { Command, Program } from "../command.ts";
 import { quoted, quotedPath } from "../quoted.ts";
-import { type Installation, type Record, RecordError, type RecordState } from "./record.ts";
+import {
+  type Installation,
+  type Leftover,
+  type Record,
+  RecordError,
+  type RecordState,
+} from "./record.ts";
 
-/** Counts up when an older program could no longer read what a newer one writes. */
-const FORMAT = 1;
+/**
+ * Counts up when an older program would take what a newer one writes for something else.
+ *
+ * 1: `<network>`, `<firewall name='fwRemoval'>`, `<previous>`.
+ * 2: also `<firewall name='fwLeft'>`, which a program that knows only 1 would lose.
+ */
+const FORMAT = 2;
+
+/** Read as what they are: nothing in them has changed its meaning. */
+const FORMATS: readonly string[] = ["1", String(FORMAT)];
 
 /** Programs that a removal of each backend may run. Nothing else is ever replayed. */
 const REMOVAL_PROGRAMS: ReadonlyMap<string, readonly Program[]> = new Map([
   ["nftables", ["nft", "tc"]],
+  ["iptables", [
+    "iptables-nft-restore",
+    "iptables-legacy-restore",
+    "ip6tables-nft-restore",
+    "ip6tables-legacy-restore",
+  ]],
 ]);
 
 const STATES: readonly RecordState[] = ["active", "applying", "removing"];
@@ -67,9 +87,18 @@ export function formatRecord(record: Record): string {
   );
 }
 
-function installationNodes({ network, backend, removal }: Installation): readonly XmlNode[] {
-  if (backend === undefined) return [network];
-  return [network, element("firewall", { name: "fwRemoval", backend }, removal.map(groupElement))];
+function installationNodes(
+  { network, backend, removal, left = [] }: Installation,
+): readonly XmlNode[] {
+  return [
+    network,
+    ...(backend === undefined ? [] : [firewallElement("fwRemoval", { backend, removal })]),
+    ...left.map((one) => firewallElement("fwLeft", one)),
+  ];
+}
+
+function firewallElement(name: string, { backend, removal }: Leftover): XmlElement {
+  return element("firewall", { name, backend }, removal.map(groupElement));
 }
 
 function groupElement({ commands, ignoreErrors }: RemovalGroup): XmlElement {
@@ -100,14 +129,7 @@ export function parseRecord(xml: string, file: string): Record {
   if (root.name.raw !== "networkstatus") {
     refuse(`it is a <${root.name.raw}>, not a <networkstatus>`);
   }
-  const format = Number(root.attributes["format"]);
-  if (format > FORMAT) {
-    refuse(
-      `its format is ${format}, this program knows formats up to ${FORMAT}`,
-      "Use the newer bridgewall that wrote it",
-    );
-  }
-  if (format !== FORMAT) refuse(`it has no known format`);
+  checkFormat(root.attributes["format"] ?? "", refuse);
   const state = STATES.find((known) => known === root.attributes["state"]) ??
     refuse(`the state ${quoted(root.attributes["state"] ?? "")} is unknown`);
   const installation = readInstallation(root, refuse);
@@ -123,6 +145,17 @@ export function parseRecord(xml: string, file: string): Record {
 
 type Refuse = (problem: string, hint?: string) => never;
 
+function checkFormat(format: string, refuse: Refuse): void {
+  if (FORMATS.includes(format)) return;
+  if (/^[1-9]\d*$/.test(format)) {
+    refuse(
+      `its format is ${format}, this program knows formats up to ${FORMAT}`,
+      "Use the newer bridgewall that wrote it",
+    );
+  }
+  refuse("it has no known format");
+}
+
 function parseXml(xml: string, refuse: Refuse): XmlElement {
   try {
     return parse(xml, LIMITS).root;
@@ -134,8 +167,18 @@ function parseXml(xml: string, refuse: Refuse): XmlElement {
 
 function readInstallation(parent: XmlElement, refuse: Refuse): Installation {
   const network = child(parent, "network") ?? refuse("it holds no <network>");
-  const firewall = child(parent, "firewall");
-  if (firewall === undefined) return { network, removal: [] };
+  const firewalls = children(parent, "firewall");
+  const own = firewalls.find(({ attributes }) => attributes["name"] === "fwRemoval");
+  const left = firewalls.filter(({ attributes }) => attributes["name"] === "fwLeft")
+    .map((firewall) => readFirewall(firewall, refuse));
+  return {
+    network,
+    ...(own === undefined ? { removal: [] } : readFirewall(own, refuse)),
+    ...(left.length === 0 ? {} : { left }),
+  };
+}
+
+function readFirewall(firewall: XmlElement, refuse: Refuse): Leftover {
   const backend = firewall.attributes["backend"] ?? refuse("its <firewall> names no backend");
   const programs = REMOVAL_PROGRAMS.get(backend) ??
     refuse(`the backend ${quoted(backend)} is unknown`, "Use the bridgewall that wrote it");
@@ -143,7 +186,7 @@ function readInstallation(parent: XmlElement, refuse: Refuse): Installation {
     commands: children(group, "action").map((action) => readAction(action, programs, refuse)),
     ignoreErrors: group.attributes["ignoreErrors"] === "yes",
   }));
-  return { network, backend, removal };
+  return { backend, removal };
 }
 
 function readAction(

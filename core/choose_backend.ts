@@ -1,27 +1,59 @@
 /** Which backend makes the policies true. */
-import { type FirewallBackend, NoBackendError } from "./firewall_backend.ts";
+import { type Detection, type FirewallBackend, NoBackendError } from "./firewall_backend.ts";
 import type { Host } from "./host.ts";
 import { quoted } from "./quoted.ts";
 
 /**
- * The backend that was asked for, else the most preferred one.
+ * The backend that was asked for, by an option or by the configuration.
  *
  * Nothing is asked of the host here: a backend that cannot be used says so when it is, and then
- * {@linkcode explainUnusable} tells why. That saves every command a question.
+ * {@linkcode explainUnusable} tells why. It is never replaced by another one.
  *
  * @throws {NoBackendError} When there is no backend of that name.
  */
-export function chooseBackend(
+export function namedBackend(
   backends: readonly FirewallBackend[],
-  asked: string | undefined,
+  asked: string,
 ): FirewallBackend {
-  const chosen = asked === undefined ? backends[0] : backends.find(({ name }) => name === asked);
+  const chosen = backends.find(({ name }) => name === asked);
   if (chosen !== undefined) return chosen;
   const names = backends.map(({ name }) => `\`${name}\``).join(", ");
   throw new NoBackendError(
-    `Cannot use the backend ${quoted(asked ?? "")}: this program has no such backend`,
+    `Cannot use the backend ${quoted(asked)}: this program has no such backend`,
     `Choose one of ${names}`,
   );
+}
+
+/**
+ * The backend that was asked for, else the most preferred one that this host can use.
+ *
+ * @throws {NoBackendError} When there is no backend of that name, or none that can be used: then
+ * with the evidence of all of them.
+ */
+export async function chooseBackend(
+  backends: readonly FirewallBackend[],
+  asked: string | undefined,
+  host: Host,
+): Promise<FirewallBackend> {
+  if (asked !== undefined) return namedBackend(backends, asked);
+  const evidence: string[] = [];
+  let hint: string | undefined;
+  for (const backend of backends) {
+    const detection = await backend.detect(host);
+    if (detection.usable) return backend;
+    evidence.push(evidenceLine(backend, detection));
+    hint ??= detection.hint;
+  }
+  throw new NoBackendError(
+    ["Cannot use any backend on this host", ...evidence].join("\n"),
+    hint ?? MORE,
+  );
+}
+
+const MORE = "See `bridgewall backends`";
+
+function evidenceLine({ name }: FirewallBackend, { evidence }: Detection): string {
+  return `  ${name}: ${evidence}`;
 }
 
 /**
@@ -37,10 +69,10 @@ export async function explainUnusable(
   const detection = await chosen.detect(host);
   if (detection.usable) return undefined;
   const evidence = await Promise.all(
-    backends.map(async (backend) => `  ${backend.name}: ${(await backend.detect(host)).evidence}`),
+    backends.map(async (backend) => evidenceLine(backend, await backend.detect(host))),
   );
   return new NoBackendError(
     [`Cannot use the backend "${chosen.name}" on this host`, ...evidence].join("\n"),
-    detection.hint ?? "See `bridgewall backends`",
+    detection.hint ?? MORE,
   );
 }

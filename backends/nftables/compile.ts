@@ -1,7 +1,7 @@
 /** Policies → Change, for nftables. */
 import type { Change, NetworkChange, RemovalGroup, Step } from "../../core/change/change.ts";
 import type { Command } from "../../core/command.ts";
-import { type Facts, NoBackendError } from "../../core/firewall_backend.ts";
+import { type Facts, NoBackendError, zoneWarnings } from "../../core/firewall_backend.ts";
 import type { FilteredPolicy } from "../../core/policy/policy.ts";
 import { quoted } from "../../core/quoted.ts";
 import { checksumRepair } from "./checksum.ts";
@@ -34,6 +34,7 @@ export function compileChange(
   refuseOldKernel(facts);
   return {
     networks: policies.map((policy) => networkChange(table, policy, facts)),
+    unseen: [],
     reset: [runScript([`add table inet ${table}`, `delete table inet ${table}`])],
   };
 }
@@ -58,18 +59,8 @@ function networkChange(table: string, policy: FilteredPolicy, facts: Facts): Net
     network: policy.network,
     install: [...installScripts(table, ruleset).map(load), ...repair.steps],
     removal: [...repair.removal, ...removalGroups(table, ruleset)],
-    warnings: [...zoneWarnings(policy), ...repair.warnings],
+    warnings: [...zoneWarnings(policy, "nftables"), ...repair.warnings],
   };
-}
-
-/** Zones are firewalld's; what it does with the bridge decides there, whatever is said here. */
-function zoneWarnings({ network, zone }: FilteredPolicy): readonly string[] {
-  return zone === undefined ? [] : [
-    `The zone ${quoted(zone)} of network ${
-      quoted(network)
-    } means nothing to the nftables backend: ` +
-    "no zone is set",
-  ];
 }
 
 /** What several networks need comes first and in scripts of its own, so that it is run only once. */

@@ -13,7 +13,8 @@ export function nftables(table: string): FirewallBackend {
   return {
     name: "nftables",
     detect: detectNftables,
+    questions: () => [],
     compile: (policies, facts) => compileChange(table, policies, facts),
-    inspect: (host, policies) => inspectTable(host, table, policies),
+    inspect: (host, installed) => inspectTable(host, table, installed.map(({ policy }) => policy)),
   };
 }

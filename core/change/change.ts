@@ -1,5 +1,5 @@
 /** The change as a value: commands that install a policy, and beside them those that take it back. */
-import type { Command } from "../command.ts";
+import type { Command, Program } from "../command.ts";
 
 /** One command of an installation. */
 export interface Step {
@@ -44,8 +44,10 @@ export interface NetworkChange {
 export interface Change {
   /** One for each policy, in the order given. */
   readonly networks: readonly NetworkChange[];
-  /** Takes everything of this backend away, whatever it looks like by now. */
+  /** Takes everything of this backend away, whatever it looks like by the answers in the facts. */
   readonly reset: readonly Command[];
+  /** Programs that are gone, so that what they hold can be neither seen nor reset. */
+  readonly unseen: readonly Program[];
 }
 
 /** A text that is the same for equal groups only. */

@@ -1,7 +1,9 @@
 /** What is to become of all networks of a host → the runs of programs that make it so. Pure. */
-import type { Command, Program } from "../command.ts";
+import type { Command, Program, RuleProgram } from "../command.ts";
 import type { Installation } from "../record/record.ts";
 import { commandKey, type RemovalGroup, removalOf, type Step } from "./change.ts";
+import { holdsRules, RULE_PROGRAMS } from "./join_scripts.ts";
+import { combineTasks, mergeTasks, type Task } from "./task.ts";
 
 /** A network that gets in. */
 export interface Entering {
@@ -24,35 +26,20 @@ export interface Operation {
   /** Settings of the host itself, made once the rules stand. */
   readonly settings: readonly Step[];
   /**
-   * Takes everything away and installs what stays: for a host on which what stands is not what was
-   * recorded, so that taking it away piece by piece fails. The first step is the one that clears.
+   * Takes everything away and installs what stays and what enters: for a host on which what stands is
+   * not what was recorded, so that taking it away piece by piece fails.
    */
-  readonly rebuild: () => Promise<readonly Step[]>;
+  readonly rebuild: () => Promise<Rebuild>;
 }
 
-/**
- * The order in which programs run while rules come in; while they go out it is the other way
- * round. So the rules' own program runs last on the way out and first on the way in, and what it
- * takes away and what it installs meet in one run: one transaction.
- */
-const ORDER: readonly Program[] = ["nft", "sysctl", "tc", "ip"];
-
-/** One run of a program, for one or more steps. */
-export interface Task {
-  /** As that of a step. */
-  readonly purpose: string;
-  /** The program, with the scripts of all its steps. */
-  readonly command: Command;
-  /** Whether it takes away or brings in. */
-  readonly kind: "removal" | "installation";
-  /** True: a failure is passed over. */
-  readonly mayFail: boolean;
-  /** As that of a step; `undo` takes back all its steps, `undone` has what takes back each. */
-  readonly optional?: {
-    readonly loss: string;
-    readonly undo: Command;
-    readonly undone: readonly Command[];
-  };
+/** All rules made anew. */
+export interface Rebuild {
+  /** Takes away whatever is there. */
+  readonly reset: readonly Command[];
+  /** Programs that are gone: what they hold stays. */
+  readonly unseen: readonly Program[];
+  /** What stands afterwards: `staying` and `entering`, compiled for a host without them. */
+  readonly entering: readonly Entering[];
 }
 
 /** The commands of an operation in the order and the grouping in which they are run. */
@@ -61,19 +48,79 @@ export function operationCommands(operation: Operation): readonly Command[] {
 }
 
 /** The runs of programs that an operation comes to, in their order. */
-export function planTasks({ leaving, staying, entering, settings }: Operation): readonly Task[] {
-  const groups = removalOf(
-    leaving.map(({ removal }) => removal),
-    [...staying, ...entering.map(({ installation }) => installation)].map(({ removal }) => removal),
+export function planTasks(operation: Operation): readonly Task[] {
+  const { entering, settings } = operation;
+  return arrangeTasks(
+    leavingTasks(operation),
+    [...entering.flatMap(({ steps }) => steps), ...settings],
   );
-  const removal = groups.flatMap(removalTasks);
-  const steps = [...entering.flatMap((one) => one.steps), ...settings];
-  return mergeTasks([...sortTasks(removal, -1), ...installationTasks(steps)]);
 }
 
-/** The runs of programs that install these steps. */
-export function installationTasks(steps: readonly Step[]): readonly Task[] {
-  return mergeTasks(sortTasks(withoutRepetition(steps).map(stepTask), 1));
+function leavingTasks({ leaving, staying, entering }: Operation): readonly Task[] {
+  const kept = [...staying, ...entering.map(({ installation }) => installation)]
+    .map(({ removal }) => removal);
+  const groups = removalOf(leaving.map(({ removal }) => removal), kept);
+  const left = removalOf(leaving.map(leftGroups), [...kept, ...staying.map(leftGroups)])
+    .map((group) => ({ ...group, ignoreErrors: true }));
+  return [...groups, ...left].flatMap(removalTasks);
+}
+
+function leftGroups({ left = [] }: Installation): readonly RemovalGroup[] {
+  return left.flatMap(({ removal }) => removal);
+}
+
+/** The runs of programs that make all rules anew, and then the settings. */
+export function rebuildTasks(
+  { reset, unseen, entering }: Rebuild,
+  operation: Operation,
+): readonly Task[] {
+  // They are tried so that it is told what they leave behind.
+  const vain = leavingTasks(operation).filter(({ command }) => unseen.includes(command.program));
+  return arrangeTasks(
+    [...removalTasks({ commands: reset, ignoreErrors: false }), ...vain],
+    [...entering.flatMap(({ steps }) => steps), ...operation.settings],
+  );
+}
+
+/**
+ * Rules come before rules go, so that a network that moves from one program to another is never
+ * without: while both stand, a packet has to please both. Where one program has to do both, it does
+ * so in one run. What is beside the rules (queues, settings) goes before them and comes after them.
+ */
+function arrangeTasks(removals: readonly Task[], steps: readonly Step[]): readonly Task[] {
+  const installations = withoutRepetition(steps).map(stepTask);
+  const [rulesGo, othersGo] = partition(removals, ({ command }) => holdsRules(command.program));
+  const [rulesCome, othersCome] = partition(
+    installations,
+    ({ command }) => holdsRules(command.program),
+  );
+  const [optional, required] = partition(rulesCome, (task) => task.optional !== undefined);
+  const ofProgram = (tasks: readonly Task[], program: RuleProgram): readonly Task[] =>
+    tasks.filter(({ command }) => command.program === program);
+  const exchange = (program: RuleProgram): readonly Task[] => {
+    const [mayFail, mustNot] = partition(ofProgram(rulesGo, program), (task) => task.mayFail);
+    return [
+      ...combineTasks(
+        [...mustNot, ...ofProgram(required, program)],
+        ofProgram(optional, program),
+      ),
+      ...mergeTasks(mayFail),
+    ];
+  };
+  const comes = (program: RuleProgram): boolean => ofProgram(rulesCome, program).length > 0;
+  return [
+    ...mergeTasks(sortOthers(othersGo, -1)),
+    ...RULE_PROGRAMS.filter(comes).flatMap(exchange),
+    ...RULE_PROGRAMS.filter((program) => !comes(program)).toReversed().flatMap(exchange),
+    ...mergeTasks(sortOthers(othersCome, 1)),
+  ];
+}
+
+function partition(
+  tasks: readonly Task[],
+  belongs: (task: Task) => boolean,
+): readonly [readonly Task[], readonly Task[]] {
+  return [tasks.filter(belongs), tasks.filter((task) => !belongs(task))];
 }
 
 /** Steps that several networks need are run once, where the first of them needs it. */
@@ -102,59 +149,11 @@ function stepTask({ purpose, command, optional }: Step): Task {
     : { ...task, optional: { ...optional, undone: [optional.undo] } };
 }
 
+/** Programs beside the rules, in the order in which they run while networks come up. */
+const OTHERS: readonly Program[] = ["sysctl", "tc", "ip"];
+
 /** By program, in the order given where the program is the same (sorting is stable). */
-function sortTasks(tasks: readonly Task[], direction: 1 | -1): readonly Task[] {
-  const rank = ({ command }: Task): number => ORDER.indexOf(command.program);
+function sortOthers(tasks: readonly Task[], direction: 1 | -1): readonly Task[] {
+  const rank = ({ command }: Task): number => OTHERS.indexOf(command.program);
   return tasks.toSorted((one, other) => direction * (rank(one) - rank(other)));
-}
-
-/**
- * Neighbours that give a script to the same program become one run, with the scripts one after
- * the other. Such a program applies its input whole or not at all, so this makes one transaction of
- * many, removal and installation included.
- */
-function mergeTasks(tasks: readonly Task[]): readonly Task[] {
-  const merged: Task[] = [];
-  for (const task of tasks) {
-    const last = merged.at(-1);
-    if (last !== undefined && canMerge(last, task)) {
-      merged[merged.length - 1] = joinTasks(last, task);
-    } else {
-      merged.push(task);
-    }
-  }
-  return merged;
-}
-
-function canMerge(one: Task, other: Task): boolean {
-  return one.command.stdin !== undefined && other.command.stdin !== undefined &&
-    one.mayFail === other.mayFail &&
-    (one.optional === undefined) === (other.optional === undefined) &&
-    one.command.program === other.command.program &&
-    one.command.args.join("\0") === other.command.args.join("\0");
-}
-
-function joinTasks(one: Task, other: Task): Task {
-  const purpose = one.purpose === other.purpose || other.kind === "removal"
-    ? one.purpose
-    : one.kind === "removal"
-    ? other.purpose
-    : `${one.purpose.split(", ", 1).join("")}, and of more networks`;
-  const joined = {
-    ...other,
-    purpose,
-    command: joinCommands(one.command, other.command),
-  };
-  return one.optional === undefined || other.optional === undefined ? joined : {
-    ...joined,
-    optional: {
-      ...one.optional,
-      undo: joinCommands(one.optional.undo, other.optional.undo),
-      undone: [...one.optional.undone, ...other.optional.undone],
-    },
-  };
-}
-
-function joinCommands(one: Command, other: Command): Command {
-  return { ...one, stdin: `${one.stdin ?? ""}${other.stdin ?? ""}` };
 }

@@ -1,8 +1,24 @@
 /** Runs one operation on the host, and takes it back where it fails. */
-import { type Command, type CommandRunner, firstLine } from "../command.ts";
+import {
+  type Command,
+  type CommandResult,
+  type CommandRunner,
+  firstLine,
+  type Program,
+} from "../command.ts";
+import { NoBackendError } from "../firewall_backend.ts";
 import { HostError } from "../host.ts";
-import { installationTasks, type Operation, planTasks, type Task } from "./operation.ts";
-import { outcome, StepFailedError } from "./step_error.ts";
+import { holdsRules } from "./join_scripts.ts";
+import {
+  type Entering,
+  type Operation,
+  planTasks,
+  type Rebuild,
+  rebuildTasks,
+} from "./operation.ts";
+import { type AskedTask, askTasks } from "./ask_tasks.ts";
+import { lossOf, outcome, StepFailedError } from "./step_error.ts";
+import type { Task } from "./task.ts";
 
 /** How an operation went. */
 export interface Outcome {
@@ -10,34 +26,37 @@ export interface Outcome {
   readonly warnings: readonly string[];
   /** Removals of optional steps that failed: there is nothing that they would have to remove. */
   readonly undone: readonly Command[];
+  /** Programs that are no longer there to take their rules away: those rules still stand. */
+  readonly gone: readonly Program[];
+  /** Present when all was made anew: how the networks that stand are removed from now on. */
+  readonly rebuilt?: readonly Entering[];
+}
+
+/** How far a run has come; shared with the caller, who has to know when it fails. */
+export interface Progress {
+  /** True as soon as the host may differ from what it was. */
+  touched: boolean;
 }
 
 /**
- * Runs the operation. When a command fails, what has been done is taken back as far as it can be:
- * the caller sees an error and a host that is as before.
+ * Runs the operation. Where rules were there before, a failure may come from what stands not being
+ * what was recorded (somebody edited the table): then everything is made anew.
  *
- * @param restore Operation that brings back what stood before, for the case that only a part of
- * this one could be done.
+ * @param progress Tells after a failure whether there is anything to take back.
  * @throws {StepFailedError} When a command that the networks need failed.
- * @throws {NotRestoredError} When what stood before could not be restored either.
  */
 export async function runOperation(
   runner: CommandRunner,
   operation: Operation,
-  restore?: () => Promise<Operation>,
+  progress: Progress = { touched: false },
 ): Promise<Outcome> {
-  const tasks = planTasks(operation);
-  const progress = { done: 0 };
   try {
-    return await runTasks(runner, tasks, progress);
+    return await runTasks(runner, planTasks(operation), progress);
   } catch (error) {
     if (!(error instanceof StepFailedError)) throw error;
     const rebuilt = await tryRebuild(runner, operation, error, progress);
-    if (rebuilt !== undefined) return rebuilt;
-    if (progress.done > 0 && restore !== undefined) {
-      await takeBack(runner, await restore(), error);
-    }
-    throw error;
+    if (rebuilt === undefined) throw error;
+    return rebuilt;
   }
 }
 
@@ -61,66 +80,128 @@ export async function takeBack(
   runner: CommandRunner,
   restore: Operation,
   cause: Error,
-): Promise<void> {
+): Promise<Outcome> {
   try {
-    await runTasks(runner, planTasks(restore), { done: 0 });
+    return await runOperation(runner, restore);
   } catch (second) {
     if (second instanceof StepFailedError) throw new NotRestoredError(cause, second);
     throw second;
   }
 }
 
-async function runTasks(
-  runner: CommandRunner,
-  tasks: readonly Task[],
-  progress: { done: number },
-): Promise<Outcome> {
-  const warnings: string[] = [];
-  const undone: Command[] = [];
-  for (const task of tasks) {
-    const result = await runner.run(task.command);
-    if (result.status === 0 || task.mayFail) {
-      progress.done++;
-    } else if (task.optional !== undefined) {
-      const said = firstLine(result.stderr);
-      const why = outcome(task.command, result) + (said === "" ? "" : `: ${said}`);
-      warnings.push(`${task.optional.loss} (${why})`);
-      undone.push(...task.optional.undone);
-      await runner.run(task.optional.undo);
-    } else {
-      throw new StepFailedError(task.purpose, task.command, result);
-    }
-  }
-  return { warnings, undone };
-}
-
-/**
- * Where rules were there before, the failure may come from what stands not being what was recorded
- * (somebody edited the table). Then everything is made anew, in one transaction where the program
- * has such. Undefined: that did not work either, so the first error is the one to tell.
- */
+/** Undefined: that did not work either, so the first error is the one to tell. */
 async function tryRebuild(
   runner: CommandRunner,
   operation: Operation,
-  error: StepFailedError,
-  progress: { done: number },
+  { command, result }: StepFailedError,
+  progress: Progress,
 ): Promise<Outcome | undefined> {
-  const { command, result } = error;
-  const rebuild = result.status === 127 ? [] : await operation.rebuild();
-  if (rebuild[0]?.command.program !== command.program) return undefined;
-  const steps = [
-    ...rebuild,
-    ...operation.entering.flatMap((one) => one.steps),
-    ...operation.settings,
-  ];
+  if (!holdsRules(command.program) || result.status === 127 || isLocked(result)) return undefined;
   try {
-    const rebuilt = await runTasks(runner, installationTasks(steps), progress);
+    const rebuild = await operation.rebuild();
+    const rebuilt = await runRebuild(runner, rebuild, operation, progress);
     const warning = `All rules were made anew, because the first attempt failed (${
       firstLine(result.stderr)
     })`;
     return { ...rebuilt, warnings: [warning, ...rebuilt.warnings] };
   } catch (second) {
-    if (second instanceof StepFailedError) return undefined;
+    if (second instanceof StepFailedError || second instanceof NoBackendError) return undefined;
     throw second;
   }
+}
+
+/** Another program has had the lock of iptables for all the time that we waited. */
+function isLocked({ stderr }: CommandResult): boolean {
+  return stderr.includes("holding the xtables lock");
+}
+
+async function runRebuild(
+  runner: CommandRunner,
+  rebuild: Rebuild,
+  operation: Operation,
+  progress: Progress,
+): Promise<Outcome> {
+  const outcome = await runTasks(runner, rebuildTasks(rebuild, operation), progress, true);
+  return {
+    ...outcome,
+    gone: [...new Set([...outcome.gone, ...rebuild.unseen])],
+    rebuilt: rebuild.entering,
+  };
+}
+
+/**
+ * @param isFresh True when nothing stands that an optional step could stumble over: then its failure
+ * is for good.
+ */
+async function runTasks(
+  runner: CommandRunner,
+  tasks: readonly Task[],
+  progress: Progress,
+  isFresh = false,
+): Promise<Outcome> {
+  const waiting = [...await askTasks(runner, tasks, isFresh)];
+  const warnings: string[] = [];
+  const undone: Command[] = [];
+  const gone: Program[] = [];
+  for (let asked = waiting.shift(); asked !== undefined; asked = waiting.shift()) {
+    const { task, refusal } = asked;
+    const { command, optional } = task;
+    const result = refusal ?? await runner.run(command);
+    if (refusal === undefined && mayHaveWorked(command, result)) progress.touched = true;
+    switch (judge(asked, result, isFresh)) {
+      case "done":
+        break;
+      case "try its parts":
+        waiting.unshift(...(task.parts ?? []).map((part) => ({ task: part })));
+        break;
+      case "gone":
+        gone.push(command.program);
+        warnings.push(leftBehind(command));
+        break;
+      case "lost":
+        warnings.push(lossOf(optional?.loss ?? NOT_REMOVED, command, result));
+        undone.push(...optional?.undone ?? []);
+        if (optional !== undefined && refusal === undefined) await runner.run(optional.undo);
+        break;
+      case "failed":
+        throw new StepFailedError(task.purpose, command, result);
+    }
+  }
+  return { warnings, undone, gone };
+}
+
+/** Of a script that iptables refuses, the tables before the one that it complains of stand. */
+function mayHaveWorked({ program }: Command, { status }: CommandResult): boolean {
+  return status === 0 || (holdsRules(program) && program !== "nft" && status !== 127);
+}
+
+type Verdict = "done" | "try its parts" | "gone" | "lost" | "failed";
+
+function judge(
+  { task: { command, kind, optional, parts, mayFail }, refusal }: AskedTask,
+  { status }: CommandResult,
+  isFresh: boolean,
+): Verdict {
+  const ofRules = holdsRules(command.program);
+  if (status === 0) return "done";
+  if (parts !== undefined) return "try its parts";
+  if (kind === "removal" && status === 127 && ofRules) return "gone";
+  // Beside the rules a failure says nothing: what is to go may be gone with its interface.
+  if (mayFail) return ofRules ? "lost" : "done";
+  if (optional === undefined) return "failed";
+  // Rules that are refused may be so because of what stands: then all is made anew, and they with it.
+  return refusal !== undefined || isFresh || !ofRules ? "lost" : "failed";
+}
+
+const NOT_REMOVED = "Rules that had been left behind could not be removed";
+
+/** What a program that is gone would have removed, so that somebody else can. */
+function leftBehind({ program, args, stdin }: Command): string {
+  return [
+    `Rules were left behind, because ${
+      outcome({ program }, 127)
+    }. To remove them, install it and ` +
+    `run \`${[program, ...args].join(" ")}\` with this input:`,
+    ...(stdin ?? "").trimEnd().split("\n").map((line) => `  ${line}`),
+  ].join("\n");
 }

@@ -1,5 +1,5 @@
 /** A command of a change that failed, in words that show what was asked and what was answered. */
-import type { Command, CommandResult } from "../command.ts";
+import { type Command, type CommandResult, firstLine } from "../command.ts";
 import { HostError } from "../host.ts";
 
 /** Scripts up to here are shown whole, longer ones around the lines that the program complains of. */
@@ -20,15 +20,23 @@ export class StepFailedError extends HostError {
    */
   constructor(purpose: string, command: Command, result: CommandResult) {
     super(
-      [`Cannot ${purpose}: ${outcome(command, result)}`, ...details(command, result)].join("\n"),
+      [`Cannot ${purpose}: ${outcome(command, result.status)}`, ...details(command, result)].join(
+        "\n",
+      ),
     );
     this.command = command;
     this.result = result;
   }
 }
 
+/** What is lost because an optional command failed, and why it did. */
+export function lossOf(loss: string, command: Command, result: CommandResult): string {
+  const said = firstLine(result.stderr);
+  return `${loss} (${outcome(command, result.status)}${said === "" ? "" : `: ${said}`})`;
+}
+
 /** How a command ended, in a few words. */
-export function outcome({ program }: Command, { status }: CommandResult): string {
+export function outcome({ program }: Pick<Command, "program">, status: number): string {
   switch (status) {
     case 127:
       return `the program "${program}" is not installed`;
@@ -50,10 +58,13 @@ function details({ stdin }: Command, { stderr }: CommandResult): readonly string
   ];
 }
 
-/** Line numbers as nft (`/dev/stdin:3:1-5:`, or another file) and tc (`failed -:3`) write them. */
+/**
+ * Line numbers as nft (`/dev/stdin:3:1-5:`, or another file), tc (`failed -:3`) and iptables (`line 3
+ * failed`, `Error occurred at line: 3`) write them.
+ */
 function reportedLines(stderr: string): ReadonlySet<number> {
-  const found = stderr.matchAll(/(?:^\S*|failed \S*):(\d+)(?:[:\s]|$)/gm);
-  return new Set([...found].map(([, line]) => Number(line)));
+  const found = stderr.matchAll(/(?:^\S*|failed \S*):(\d+)(?:[:\s]|$)|\bline:? (\d+)/gm);
+  return new Set([...found].map(([, one, other]) => Number(one ?? other)));
 }
 
 /** The script with line numbers; a long one only around the lines that matter. */

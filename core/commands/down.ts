@@ -3,10 +3,10 @@ import { StepFailedError } from "../change/step_error.ts";
 import { HostError } from "../host.ts";
 import { quoted } from "../quoted.ts";
 import type { CommandOutput, Context } from "./context.ts";
-import { locked } from "./locked.ts";
-import { NO_FACTS } from "./prepare.ts";
+import { lockedForRemoval } from "./locked.ts";
 import { namedRecords, type NetworkArguments } from "./read_definitions.ts";
-import { runTransition, type Snapshot } from "./transition.ts";
+import type { Snapshot } from "./snapshot.ts";
+import { runTransition } from "./transition.ts";
 
 /**
  * A network that is not active is no error.
@@ -15,7 +15,7 @@ import { runTransition, type Snapshot } from "./transition.ts";
  */
 export async function down(context: Context, names: NetworkArguments): Promise<CommandOutput> {
   const { messages } = context;
-  const result = await locked(context, NO_FACTS, async (snapshot) => {
+  const result = await lockedForRemoval(context, async (snapshot) => {
     const { found, missing } = await namedRecords(context, snapshot.records, names);
     const leaving = found.map(({ name }) => name);
     if (leaving.length > 0) await removeNetworks(context, snapshot, leaving);

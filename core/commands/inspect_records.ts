@@ -4,7 +4,7 @@ import type { Drift, NetworkInspection } from "../firewall_backend.ts";
 import type { Network } from "../network/network.ts";
 import { HostError } from "../host.ts";
 import { derivePolicy } from "../policy/derive_policy.ts";
-import { type FilteredPolicy, forwardedFamilies, type Policy } from "../policy/policy.ts";
+import { forwardedFamilies, type Policy } from "../policy/policy.ts";
 import type { Record } from "../record/record.ts";
 import { quoted } from "../quoted.ts";
 import type { Context } from "./context.ts";
@@ -71,10 +71,11 @@ async function inspectNow({ host, backends, options }: Context): Promise<Inspect
     backends.map((backend) =>
       backend.inspect(
         host,
-        networks.filter(({ record }) => record.backend === backend.name)
-          .map(({ policy }) => policy).filter((policy): policy is FilteredPolicy =>
-            policy.kind === "filtered"
-          ),
+        networks.filter(({ record }) => record.backend === backend.name).flatMap((one) =>
+          one.policy.kind === "filtered"
+            ? [{ policy: one.policy, removal: one.record.removal }]
+            : []
+        ),
       )
     ),
   );
@@ -84,6 +85,7 @@ async function inspectNow({ host, backends, options }: Context): Promise<Inspect
     networks: networks.map((one) => ({ ...one, traffic: live.get(one.record.name)?.traffic })),
     drift: [
       ...records.flatMap(interruption),
+      ...records.flatMap(leftBehind),
       ...inspections.flatMap(({ drift }) => drift),
       ...missing.flatMap((family) =>
         networks.filter(({ policy }) => forwardedFamilies(policy).includes(family))
@@ -100,6 +102,13 @@ function interruption({ name, state }: Record): readonly Drift[] {
   if (state === "active") return [];
   const what = state === "removing" ? "Taking it down" : "Bringing it up";
   return [{ network: name, difference: `${what} was interrupted` }];
+}
+
+function leftBehind({ name, left = [] }: Record): readonly Drift[] {
+  return left.map(({ backend }) => ({
+    network: name,
+    difference: `Rules of the backend "${backend}" were left behind, because its program was gone`,
+  }));
 }
 
 /** One line for people. */

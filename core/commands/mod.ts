@@ -1,5 +1,5 @@
 /** The table of contents: which command does what. */
-import { chooseBackend } from "../choose_backend.ts";
+import { namedBackend } from "../choose_backend.ts";
 import type { Request } from "../cli/read_arguments.ts";
 import { check } from "./check.ts";
 import type { CommandOutput, Context } from "./context.ts";
@@ -17,7 +17,8 @@ import { up } from "./up.ts";
  * commands that have no use for it.
  */
 export async function runCommandOf(request: Request, context: Context): Promise<CommandOutput> {
-  chooseBackend(context.backends, context.options.backend);
+  const { backends, options } = context;
+  if (options.backend !== undefined) namedBackend(backends, options.backend);
   const names = { names: request.networks, all: request.all };
   switch (request.command) {
     case "up":

@@ -3,7 +3,7 @@ import { formatAddress } from "../address.ts";
 import type { Step } from "../change/change.ts";
 import { FORWARDING_KEYS, forwardingSteps, missingForwarding } from "../change/forwarding.ts";
 import type { Entering } from "../change/operation.ts";
-import type { FirewallBackend } from "../firewall_backend.ts";
+import type { Answers, FirewallBackend } from "../firewall_backend.ts";
 import type { FactsWanted, HostFacts } from "../host.ts";
 import { makesBridge, type Network } from "../network/network.ts";
 import { networkFromElement } from "../network/parse_network.ts";
@@ -21,6 +21,8 @@ export interface Situation {
   readonly backend: FirewallBackend;
   /** At least what {@linkcode factsFor} says for these networks. */
   readonly facts: HostFacts;
+  /** To the questions of the backend. */
+  readonly answers: Answers;
   /** Those of all active networks, the ones about to be replaced included. */
   readonly records: readonly Record[];
   /** False leaves the kernel's forwarding settings alone. */
@@ -120,16 +122,22 @@ function forwardingWarnings(policies: readonly Policy[], facts: HostFacts): read
   );
 }
 
+/** What a backend compiles in: the situation, but for what the host's own settings are. */
+export interface Compiling extends Omit<Situation, "sysctl"> {
+  /** Absent: what is on record. */
+  readonly standing?: readonly Installation[];
+}
+
 /** Policies of networks that are active already, as they were recorded: nothing is asked again. */
 export function compileNetworks(
   placed: readonly PlacedNetwork[],
   policies: readonly Policy[],
-  { backend, facts, records }: Pick<Situation, "backend" | "facts" | "records">,
+  { backend, facts, answers, records, standing = records }: Compiling,
 ): Pick<Prepared, "entering" | "warnings"> {
   const filtered = policies.filter((policy): policy is FilteredPolicy =>
     policy.kind === "filtered"
   );
-  const change = backend.compile(filtered, { host: facts, records });
+  const change = backend.compile(filtered, { host: facts, records, standing, answers });
   const changes = new Map(change.networks.map((one) => [one.network, one]));
   const entering = placed.flatMap(({ network }, index): readonly Entering[] => {
     if (policies[index]?.kind === "bridged") return [];

@@ -9,7 +9,8 @@ import type { CommandOutput, Context } from "./context.ts";
 import { locked } from "./locked.ts";
 import { ALL_FACTS, compileNetworks, recordedNetwork } from "./prepare.ts";
 import { namedRecords, type NetworkArguments, refuseMissing } from "./read_definitions.ts";
-import { runTransition, type Snapshot } from "./transition.ts";
+import type { Snapshot } from "./snapshot.ts";
+import { runTransition } from "./transition.ts";
 
 /**
  * Works from the records: definitions that were edited since take effect with `up`. What else is on
@@ -20,22 +21,41 @@ import { runTransition, type Snapshot } from "./transition.ts";
 export async function reload(context: Context, names: NetworkArguments): Promise<CommandOutput> {
   const { messages, options } = context;
   const all = names.all || names.names.length === 0;
-  const reloaded = await locked(context, ALL_FACTS, async (snapshot) => {
+  const reloaded = await locked(context, ALL_FACTS, async (snapshot, backend) => {
     const { found, missing } = await namedRecords(context, snapshot.records, { ...names, all });
     refuseMissing(missing);
     const placed = found.map(recordedNetwork);
     const policies = placed.map(derivePolicy);
-    const { entering, warnings } = compileNetworks(placed, policies, snapshot);
+    const { entering, warnings } = compileNetworks(placed, policies, { ...snapshot, backend });
     const settings = options.sysctl ? settingsFor(context, policies, snapshot) : [];
     if (entering.length > 0) {
       await runTransition(context, snapshot, { leaving: [], entering, settings });
     }
     warnings.forEach((warning) => messages.warn(warning));
-    return entering.map(({ name }) => name);
+    return entering.map(({ name, installation }): Reloaded => ({
+      name,
+      from: found.find((record) => record.name === name)?.backend ?? null,
+      to: installation.backend ?? null,
+    }));
   });
-  reloaded.forEach((name) => messages.note(`Network ${quoted(name)} is up again`));
+  reloaded.forEach((one) => messages.note(sentence(one)));
   if (reloaded.length === 0) messages.note("No network is active");
-  return { text: [], json: { reloaded }, exitCode: 0 };
+  const moved = reloaded.filter(({ from, to }) => from !== to);
+  return { text: [], json: { reloaded: reloaded.map(({ name }) => name), moved }, exitCode: 0 };
+}
+
+/** A network, and its backend before and after; null where it has no rules. */
+interface Reloaded {
+  readonly name: string;
+  readonly from: string | null;
+  readonly to: string | null;
+}
+
+function sentence({ name, from, to }: Reloaded): string {
+  const network = `Network ${quoted(name)}`;
+  return from === to || to === null
+    ? `${network} is up again`
+    : `${network} is up again, and has moved from ${from} to ${to}`;
 }
 
 /** Rules come back even where forwarding cannot be switched on: without them everything would pass. */

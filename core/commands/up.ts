@@ -29,11 +29,12 @@ export interface NetworkSummary {
 export async function up(context: Context, names: NetworkArguments): Promise<CommandOutput> {
   const networks = await readDefinitions(context, names);
   const { messages, options } = context;
-  const summaries = await locked(context, factsFor(networks), async (snapshot) => {
-    const prepared = prepareNetworks(networks, { ...snapshot, sysctl: options.sysctl });
+  const summaries = await locked(context, factsFor(networks), async (snapshot, backend) => {
+    const situation = { ...snapshot, backend, sysctl: options.sysctl };
+    const prepared = prepareNetworks(networks, situation);
     await runTransition(context, snapshot, prepared);
     prepared.warnings.forEach((warning) => messages.warn(warning));
-    return prepared.policies.map((policy) => summarize(policy, snapshot.backend.name));
+    return prepared.policies.map((policy) => summarize(policy, backend.name));
   });
   summaries.forEach((summary) => messages.note(sentence(summary)));
   if (summaries.length === 0) messages.note("There is no definition to bring up");

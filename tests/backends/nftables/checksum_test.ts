@@ -3,7 +3,7 @@ import { checksumRepair } from "../../../backends/nftables/checksum.ts";
 import type { Facts } from "../../../core/firewall_backend.ts";
 import type { FilteredPolicy } from "../../../core/policy/policy.ts";
 import type { Record } from "../../../core/record/record.ts";
-import { filtered, FRESH_HOST, network } from "../../support/definitions.ts";
+import { filtered, FRESH_FACTS, FRESH_HOST, network } from "../../support/definitions.ts";
 
 const DHCP = "<ip address='10.44.0.1' prefix='24'><dhcp>" +
   "<range start='10.44.0.2' end='10.44.0.9'/></dhcp></ip>";
@@ -13,7 +13,7 @@ function serving(bridge: string): FilteredPolicy {
 }
 
 function facts(interfaces: readonly string[], clsact: readonly string[] = []): Facts {
-  return { host: { ...FRESH_HOST, interfaces, clsact }, records: [] };
+  return { ...FRESH_FACTS, host: { ...FRESH_HOST, interfaces, clsact } };
 }
 
 const READY = facts(["virbr0"]);

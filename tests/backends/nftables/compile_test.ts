@@ -9,7 +9,7 @@ import {
 } from "../../../core/firewall_backend.ts";
 import { describeRuleset, runScript } from "../../support/model_nft.ts";
 import { INTERFACE_NAMES, policies } from "../../support/arbitrary.ts";
-import { filtered, FRESH_HOST, IPV4, IPV6 } from "../../support/definitions.ts";
+import { filtered, FRESH_FACTS, FRESH_HOST, IPV4, IPV6 } from "../../support/definitions.ts";
 import type { FilteredPolicy } from "../../../core/policy/policy.ts";
 
 /** The typed tokens of the scripts. None holds a quote, a brace or a line break but in its place. */
@@ -61,8 +61,6 @@ const TC_LINE = new RegExp(
     "dst_port 68 action csum ip and udp)$",
 );
 
-const ANY_HOST: Facts = { host: FRESH_HOST, records: [] };
-
 function commandsOf(policy: FilteredPolicy, facts: Facts): readonly Command[] {
   const { networks, reset } = compileChange("bridgewall", [policy], facts);
   return [
@@ -86,7 +84,7 @@ Deno.test("nothing of a definition gets out of its place in a script", () => {
     fc.property(policies(), (policy) => {
       const host = { ...FRESH_HOST, interfaces: [policy.bridge] };
       try {
-        commandsOf(policy, { ...ANY_HOST, host }).forEach(assertGrammar);
+        commandsOf(policy, { ...FRESH_FACTS, host }).forEach(assertGrammar);
       } catch (error) {
         if (!(error instanceof UnsupportedNetworkError)) throw error;
       }
@@ -116,7 +114,7 @@ function script(commands: readonly Command[]): string {
 
 Deno.test("what is installed can be installed again, and removed twice", () => {
   fc.assert(fc.property(policies(undefined, INTERFACE_NAMES.filter(isWritable)), (policy) => {
-    const [change] = compileChange("bridgewall", [policy], ANY_HOST).networks;
+    const [change] = compileChange("bridgewall", [policy], FRESH_FACTS).networks;
     assert(change !== undefined);
     const install = script(change.install.map(({ command }) => command));
     const removal = script(change.removal.flatMap(({ commands }) => commands));
@@ -140,7 +138,7 @@ Deno.test("a network goes without touching the objects of another", () => {
   const addresses = (IPV4 + IPV6).replace("10.44", "10.45").replace("fd44", "fd45");
   const other = { ...filtered(nat + addresses, "other"), bridge: "virbr1" };
   const scriptsOf = (policy: FilteredPolicy): readonly [string, readonly string[]] => {
-    const [change] = compileChange("bridgewall", [policy], ANY_HOST).networks;
+    const [change] = compileChange("bridgewall", [policy], FRESH_FACTS).networks;
     const removal = (change?.removal ?? []).flatMap(({ commands }) => commands);
     return [
       script((change?.install ?? []).map(({ command }) => command)),
@@ -160,14 +158,14 @@ Deno.test("a network goes without touching the objects of another", () => {
 
 Deno.test("a kernel on which translation fails in silence is refused", () => {
   const on = (kernel: string): unknown =>
-    compileChange("x", [], { ...ANY_HOST, host: { ...FRESH_HOST, kernel } });
+    compileChange("x", [], { ...FRESH_FACTS, host: { ...FRESH_HOST, kernel } });
   assertThrows(() => on("5.4.0-150-generic"), NoBackendError, "kernel 5.4.0 is older than 5.15");
   on("5.15.0");
   on("6.18.44-fc");
 });
 
 Deno.test("the table has the name that the administrator chose", () => {
-  const { reset, networks } = compileChange("my-table", [filtered(IPV4)], ANY_HOST);
+  const { reset, networks } = compileChange("my-table", [filtered(IPV4)], FRESH_FACTS);
   const commands = [...reset, ...networks.flatMap(({ install }) => install.map((s) => s.command))];
   for (const line of script(commands).trimEnd().split("\n")) {
     assert(/^(add|delete|flush) \w+ inet my-table( |$)/.test(line), line);

@@ -8,7 +8,7 @@ import { NetworkDefinitionError } from "../../../core/network/network_error.ts";
 import { parseNetwork } from "../../../core/network/parse_network.ts";
 import { derivePolicy } from "../../../core/policy/derive_policy.ts";
 import { addressesOf, INTERFACE_NAMES, XML_TEXTS } from "../../support/arbitrary.ts";
-import { FRESH_HOST } from "../../support/definitions.ts";
+import { FRESH_FACTS } from "../../support/definitions.ts";
 
 type Attributes = Readonly<Record<string, string>>;
 
@@ -62,8 +62,7 @@ Deno.test("outside of quotes a script holds words of nft alone, whatever the def
         const network = parseNetwork(text, "test");
         const policy = derivePolicy({ network, bridge: network.bridge.name ?? "virbr0" });
         if (policy.kind !== "filtered") return;
-        const facts = { host: FRESH_HOST, records: [] };
-        const [change] = compileChange("bridgewall", [policy], facts).networks;
+        const [change] = compileChange("bridgewall", [policy], FRESH_FACTS).networks;
         const scripts = [
           ...change?.install.map(({ command }) => command.stdin ?? "") ?? [],
           ...change?.removal.flatMap(({ commands }) => commands.map(({ stdin }) => stdin ?? "")) ??

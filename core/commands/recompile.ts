@@ -1,0 +1,52 @@
+/** Networks on record → their steps once more, without asking anybody again. */
+import type { Entering, Rebuild } from "../change/operation.ts";
+import { derivePolicy } from "../policy/derive_policy.ts";
+import type { Installation, Record } from "../record/record.ts";
+import { compileNetworks, recordedNetwork } from "./prepare.ts";
+import { involvedBackends, type Snapshot } from "./snapshot.ts";
+
+/** An installation and whose it is. */
+export type NamedInstallation = Installation & Pick<Record, "name">;
+
+/** All rules of all backends that have any, for a host on which what stands is unknown. */
+export function rebuildOf(
+  snapshot: Snapshot,
+  standing: readonly NamedInstallation[],
+): Rebuild {
+  const { backends, facts: host, answers, records } = snapshot;
+  const known = { host, answers, records, standing: [] };
+  const changes = involvedBackends(backends, records, standing)
+    .map((backend) => backend.compile([], known));
+  return {
+    reset: changes.flatMap(({ reset }) => reset),
+    unseen: changes.flatMap(({ unseen }) => unseen),
+    entering: recompile(snapshot, standing, []),
+  };
+}
+
+/**
+ * Installations once more, each in its own backend.
+ *
+ * @param standing What the rules that stand when the commands run are.
+ */
+export function recompile(
+  { backends, facts, answers, records }: Snapshot,
+  installations: readonly NamedInstallation[],
+  standing: readonly Installation[],
+): readonly Entering[] {
+  const withoutRules = installations.filter(({ backend }) => backend === undefined);
+  return [
+    ...backends.flatMap((backend) => {
+      const own = installations.filter((one) => one.backend === backend.name).map(recordedNetwork);
+      const situation = { backend, facts, answers, records, standing };
+      return own.length === 0
+        ? []
+        : compileNetworks(own, own.map(derivePolicy), situation).entering;
+    }),
+    ...withoutRules.map(({ name, network }): Entering => ({
+      name,
+      installation: { network, removal: [] },
+      steps: [],
+    })),
+  ];
+}

@@ -1,0 +1,83 @@
+/** The machine as a command finds it. */
+import { commandKey } from "../change/change.ts";
+import type { Command, CommandResult, CommandRunner } from "../command.ts";
+import type { Answers, FirewallBackend } from "../firewall_backend.ts";
+import type { FactsWanted, Host, HostFacts } from "../host.ts";
+import type { Installation, Record } from "../record/record.ts";
+import { ALL_FACTS } from "./prepare.ts";
+
+/** What is known of the machine, under the lock. */
+export interface Snapshot {
+  /** All that this program has: each compiles the networks that it holds. */
+  readonly backends: readonly FirewallBackend[];
+  /** As far as the command asked for them: the rest is empty. */
+  readonly facts: HostFacts;
+  /** To the questions of the backends that may be needed. */
+  readonly answers: Answers;
+  /** Sorted by name. */
+  readonly records: readonly Record[];
+}
+
+/** Answers of a machine that was not asked. */
+export const NO_ANSWERS: Answers = { to: () => undefined };
+
+/** Runs each question once, all of them side by side. */
+export async function askQuestions(
+  runner: CommandRunner,
+  questions: readonly Command[],
+): Promise<Answers> {
+  const unique = new Map(questions.map((question) => [commandKey(question), question]));
+  const answers = new Map<string, CommandResult>();
+  await Promise.all([...unique].map(async ([key, question]) => {
+    answers.set(key, await runner.run(question));
+  }));
+  return { to: (question) => answers.get(commandKey(question)) };
+}
+
+/**
+ * Asks the machine what one backend has to know in order to install.
+ *
+ * @param backend May still be being chosen: the facts do not wait for it.
+ */
+export async function lookAt(
+  host: Host,
+  backends: readonly FirewallBackend[],
+  records: readonly Record[],
+  wanted: FactsWanted,
+  backend: Promise<FirewallBackend> | undefined,
+): Promise<Snapshot> {
+  const [facts, answers] = await Promise.all([
+    host.facts(wanted),
+    backend?.then((chosen) => askQuestions(host, chosen.questions(records, false))) ?? NO_ANSWERS,
+  ]);
+  return { backends, facts, answers, records };
+}
+
+/** Asks the machine everything that could be needed to make all rules anew, in whatever backend. */
+export async function lookAtAll(
+  host: Host,
+  backends: readonly FirewallBackend[],
+  records: readonly Record[],
+  entering: readonly Installation[] = [],
+): Promise<Snapshot> {
+  const involved = involvedBackends(backends, records, entering);
+  const [facts, answers] = await Promise.all([
+    host.facts(ALL_FACTS),
+    askQuestions(host, involved.flatMap((backend) => backend.questions(records, true))),
+  ]);
+  return { backends, facts, answers, records };
+}
+
+/** The backends that hold a network or what is left of one, or are about to. */
+export function involvedBackends(
+  backends: readonly FirewallBackend[],
+  records: readonly Record[],
+  entering: readonly Installation[],
+): readonly FirewallBackend[] {
+  const installations = [...records, ...records.flatMap(({ previous }) => previous ?? [])];
+  const names = new Set(
+    [...installations, ...installations.flatMap(({ left }) => left ?? []), ...entering]
+      .map(({ backend }) => backend),
+  );
+  return backends.filter(({ name }) => names.has(name));
+}

@@ -1,5 +1,6 @@
 /** The backends, most preferred first. The only file that names them all. */
 import type { FirewallBackend } from "../core/firewall_backend.ts";
+import { iptables } from "./iptables/mod.ts";
 import { nftables } from "./nftables/mod.ts";
 
 /** Names that the administrator may choose. */
@@ -10,5 +11,5 @@ export interface BackendSettings {
 
 /** All backends that this program has, in the order in which they are tried. */
 export function backends(settings: BackendSettings): readonly FirewallBackend[] {
-  return [nftables(settings.table)];
+  return [nftables(settings.table), iptables()];
 }

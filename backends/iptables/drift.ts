@@ -1,0 +1,115 @@
+/** What differs between the live rules and those that should be. */
+import { formatSubnet, parseSubnet } from "../../core/address.ts";
+import type { Drift } from "../../core/firewall_backend.ts";
+import { quoted } from "../../core/quoted.ts";
+import { type Chain, type Entry, type Part, ruleWords, type SharedPart } from "./parts.ts";
+import type { SavedRule, SavedTable } from "./saved.ts";
+import { formatLine } from "./script.ts";
+
+/** A network, and what it has in the tables of one family. */
+export interface NetworkParts {
+  /** As in its policy. */
+  readonly network: string;
+  /** Those that were installed. */
+  readonly parts: readonly Part[];
+}
+
+/** Jumps once and in their order, chains with their own rules, and exactly the networks' entries. */
+export function sharedDrift(
+  table: SavedTable | undefined,
+  part: SharedPart,
+  networks: readonly NetworkParts[],
+): readonly Drift[] {
+  const filled = part.chains.filter(({ rules }) => rules.length > 0);
+  const holding = part.chains.filter(({ rules }) => rules.length === 0);
+  return [
+    ...jumpDrift(table, part.jumps).map((difference) => ({ difference })),
+    ...filled.flatMap((chain) => chainDrift(table, chain)).map((difference) => ({ difference })),
+    ...holding.flatMap(({ name }) => {
+      const wanted = networks.flatMap(({ network, parts }) =>
+        parts.filter(({ shared }) => shared === part).flatMap(({ entries }) => entries)
+          .filter(({ chain }) => chain === name).map((entry) => ({ network, entry }))
+      );
+      return entryDrift(table?.get(name), name, wanted);
+    }),
+  ];
+}
+
+function jumpDrift(table: SavedTable | undefined, jumps: readonly Entry[]): readonly string[] {
+  const counted = jumps.flatMap(({ chain, rule }) => {
+    const text = formatLine(ruleWords(rule));
+    const count = (table?.get(chain) ?? []).filter((one) => textOf(one) === text).length;
+    if (count === 1) return [];
+    const what = `The jump from ${chain} to ${rule.verdict.at(-1) ?? ""}`;
+    return [count === 0 ? `${what} is missing` : `${what} is there ${count} times`];
+  });
+  if (counted.length > 0) return counted;
+  const texts = jumps.map(({ rule }) => formatLine(ruleWords(rule)));
+  const chains = [...new Set(jumps.map(({ chain }) => chain))];
+  return chains.flatMap((chain) => {
+    const live = (table?.get(chain) ?? []).map(textOf).filter((text) => texts.includes(text));
+    const wanted = jumps.filter((one) => one.chain === chain)
+      .map(({ rule }) => formatLine(ruleWords(rule)));
+    return live.join("\n") === wanted.join("\n")
+      ? []
+      : [`The jumps from ${chain} to our chains are in another order`];
+  });
+}
+
+function entryDrift(
+  live: readonly SavedRule[] | undefined,
+  chain: string,
+  wanted: readonly { readonly network: string; readonly entry: Entry }[],
+): readonly Drift[] {
+  if (live === undefined) return [{ difference: `Chain ${quoted(chain)} is missing` }];
+  const count = new Map<string, number>();
+  for (const rule of live) count.set(textOf(rule), (count.get(textOf(rule)) ?? 0) + 1);
+  const ours = new Set<string>();
+  const drift = wanted.flatMap(({ network, entry: { rule } }) => {
+    const text = formatLine(ruleWords(rule));
+    ours.add(text);
+    const found = count.get(text) ?? 0;
+    if (found === 1) return [];
+    const problem = found === 0 ? "is missing from" : `is ${found} times in`;
+    return [{ network, difference: `A rule ${problem} chain ${quoted(chain)}: ${text}` }];
+  });
+  return [
+    ...drift,
+    ...[...count.keys()].filter((text) => !ours.has(text)).map((text) => ({
+      difference: `A rule of chain ${quoted(chain)} is not ours: ${text}`,
+    })),
+  ];
+}
+
+/** Every rule of a chain that belongs to one network alone, or to nobody. */
+export function chainDrift(
+  table: SavedTable | undefined,
+  { name, rules }: Chain,
+): readonly string[] {
+  const live = table?.get(name)?.map(textOf);
+  if (live === undefined) return [`Chain ${quoted(name)} is missing`];
+  const wanted = rules.map((rule) => formatLine(ruleWords(rule)));
+  const missing = wanted.filter((text) => !live.includes(text));
+  const foreign = live.filter((text) => !wanted.includes(text));
+  const where = `chain ${quoted(name)}`;
+  if (missing.length > 0 || foreign.length > 0) {
+    return [
+      ...missing.map((text) => `Rule ${wanted.indexOf(text) + 1} of ${where} is missing: ${text}`),
+      ...foreign.map((text) => `Rule ${live.indexOf(text) + 1} of ${where} is not ours: ${text}`),
+    ];
+  }
+  return live.join("\n") === wanted.join("\n")
+    ? []
+    : [`The rules of ${where} are repeated or in another order`];
+}
+
+/** The C libraries write IPv4 addresses inside IPv6 each in a way of their own: here it is ours. */
+export function textOf({ words }: SavedRule): string {
+  return formatLine(words.map((word, index) => {
+    if (!ADDRESS_MATCHES.has(words[index - 1])) return word;
+    const subnet = parseSubnet(word);
+    return subnet === undefined ? word : formatSubnet(subnet);
+  }));
+}
+
+const ADDRESS_MATCHES: ReadonlySet<string | undefined> = new Set(["-s", "-d"]);

@@ -1,0 +1,24 @@
+/** The iptables backend. */
+import type { FirewallBackend } from "../../core/firewall_backend.ts";
+import { compileChange } from "./compile.ts";
+import { detectIptables } from "./detect.ts";
+import { inspectTables } from "./inspect.ts";
+import { IPV6_QUESTION, PROGRAMS, VERSION_QUESTION } from "./variant.ts";
+
+/**
+ * The backend that keeps what it installs in chains of its own, in the tables of the variant that the
+ * host's `iptables` is.
+ */
+export function iptables(): FirewallBackend {
+  return {
+    name: "iptables",
+    detect: detectIptables,
+    questions: (_, rebuilding) => [
+      VERSION_QUESTION,
+      IPV6_QUESTION,
+      ...(rebuilding ? PROGRAMS.map(({ save }) => save) : []),
+    ],
+    compile: compileChange,
+    inspect: inspectTables,
+  };
+}

@@ -1,0 +1,117 @@
+/**
+ * What a network has in the tables of iptables, as values: chains of its own, and the entries in the
+ * shared chains that lead there.
+ */
+
+/** The tables that we have rules in. */
+export type TableName = "filter" | "nat" | "mangle";
+
+/** One rule, as words in the order in which iptables-save prints them. */
+export interface Rule {
+  /** The matches: `-s 192.168.122.0/24 -o eth0`. */
+  readonly match: readonly string[];
+  /** For people who list the rules; it names the network. */
+  readonly comment: string;
+  /** What becomes of the packet: `-j ACCEPT`, `-g CHAIN`. */
+  readonly verdict: readonly string[];
+  /** What `status` counts with it; absent: nothing. */
+  readonly counts?: "out" | "in" | "rejected";
+}
+
+/** A chain with the rules that it always has. */
+export interface Chain {
+  /** At most 28 bytes. */
+  readonly name: string;
+  /** In the order in which packets meet them. */
+  readonly rules: readonly Rule[];
+}
+
+/** A rule and the chain that it stands in. */
+export interface Entry {
+  /** A built-in or a shared one. */
+  readonly chain: string;
+  /** A jump to a chain of ours, or (for checksums) all there is to do. */
+  readonly rule: Rule;
+}
+
+/** What several networks share: it comes with the first of them, and goes with the last. */
+export interface SharedPart {
+  /** The one that all its chains are in. */
+  readonly table: TableName;
+  /** Those without rules hold the entries of the networks. */
+  readonly chains: readonly Chain[];
+  /** From the built-in chains, where they are put at the head, in this order. */
+  readonly jumps: readonly Entry[];
+}
+
+/** What one network has in one table, for one purpose. */
+export interface Part {
+  /** Tells the table, too. */
+  readonly shared: SharedPart;
+  /** Of this network alone. */
+  readonly chains: readonly Chain[];
+  /** The only way into the chains. */
+  readonly entries: readonly Entry[];
+}
+
+function shared(
+  table: TableName,
+  chains: readonly Chain[],
+  jumps: readonly (readonly [from: string, to: string])[],
+): SharedPart {
+  return { table, chains, jumps: jumps.map(([chain, to]) => ({ chain, rule: ours(to) })) };
+}
+
+function ours(chain: string): Rule {
+  return { match: [], comment: "bridgewall", verdict: ["-j", chain] };
+}
+
+/**
+ * Where forwarded packets are judged: first whether they may leave their network, then whether
+ * they may enter another. What may leave goes on in BRIDGEWALL_LET (by `-g`, so that it does not come
+ * back), and is accepted there: unlike in nftables, that counts against a policy of DROP.
+ */
+export const FORWARDING: SharedPart = shared("filter", [
+  { name: "BRIDGEWALL_FROM", rules: [] },
+  { name: "BRIDGEWALL_TO", rules: [] },
+  {
+    name: "BRIDGEWALL_LET",
+    rules: [
+      { match: [], comment: "may it enter its network?", verdict: ["-j", "BRIDGEWALL_TO"] },
+      { match: [], comment: "to the outside", verdict: ["-j", "ACCEPT"] },
+    ],
+  },
+], [["FORWARD", "BRIDGEWALL_FROM"], ["FORWARD", "BRIDGEWALL_TO"]]);
+
+/** Where guests ask the host for addresses, names and boot files. */
+export const SERVICES: SharedPart = shared("filter", [
+  { name: "BRIDGEWALL_INP", rules: [] },
+  { name: "BRIDGEWALL_OUT", rules: [] },
+], [["INPUT", "BRIDGEWALL_INP"], ["OUTPUT", "BRIDGEWALL_OUT"]]);
+
+/** Where the first packet of a connection gets its source address. */
+export const TRANSLATION: SharedPart = shared(
+  "nat",
+  [{ name: "BRIDGEWALL_POST", rules: [] }],
+  [["POSTROUTING", "BRIDGEWALL_POST"]],
+);
+
+/** Where DHCP replies get the checksum that was left to hardware. */
+export const CHECKSUMS: SharedPart = shared(
+  "mangle",
+  [{ name: "BRIDGEWALL_SUM", rules: [] }],
+  [["POSTROUTING", "BRIDGEWALL_SUM"]],
+);
+
+/** All of them. */
+export const SHARED_PARTS: readonly SharedPart[] = [FORWARDING, SERVICES, TRANSLATION, CHECKSUMS];
+
+/** Whether a chain of this name is ours. */
+export function isOurs(chain: string): boolean {
+  return /^(?:BRIDGEWALL|BWALL)_/.test(chain);
+}
+
+/** The words of a rule in a chain, behind `-A CHAIN`. */
+export function ruleWords({ match, comment, verdict }: Rule): readonly string[] {
+  return [...match, "-m", "comment", "--comment", comment, ...verdict];
+}

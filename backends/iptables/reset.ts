@@ -1,0 +1,44 @@
+/** Everything of ours that is live → the script that takes it away. */
+import type { CommandResult } from "../../core/command.ts";
+import { NoBackendError } from "../../core/firewall_backend.ts";
+import { isOurs, ruleWords, SHARED_PARTS } from "./parts.ts";
+import { hiddenSentence, hiddenTables, readSaved, type SavedTable } from "./saved.ts";
+import { formatTable } from "./script.ts";
+
+/**
+ * The script for one family; undefined when it has nothing of ours, or nobody could be asked.
+ *
+ * Our chains go, and the jumps that we made to them, however often they are there. A rule of somebody
+ * else that leads to one of our chains is not touched, and iptables then refuses to delete the chain.
+ *
+ * @param isUsed Whether a network on record has rules there.
+ * @throws {NoBackendError} When it is used, and has tables that cannot be listed.
+ */
+export function resetScript(
+  saved: CommandResult | undefined,
+  isUsed: boolean,
+): string | undefined {
+  if (saved === undefined || saved.status !== 0) return undefined;
+  const [hidden] = hiddenTables(saved.stdout);
+  if (hidden !== undefined && isUsed) throw new NoBackendError(hiddenSentence(hidden));
+  const scripts = [...readSaved(saved.stdout)].flatMap(([name, table]) => {
+    const lines = resetLines(name, table);
+    return lines.length === 0 ? [] : [formatTable(name, lines)];
+  });
+  return scripts.length === 0 ? undefined : scripts.join("");
+}
+
+function resetLines(name: string, table: SavedTable): readonly (readonly string[])[] {
+  const chains = [...table.keys()].filter(isOurs);
+  const jumps = SHARED_PARTS.filter((part) => part.table === name).flatMap((part) => part.jumps);
+  return [
+    ...jumps.flatMap(({ chain, rule }) => {
+      const words = ruleWords(rule);
+      const live = table.get(chain) ?? [];
+      return live.filter((one) => one.words.join(" ") === words.join(" "))
+        .map(() => ["-D", chain, ...words]);
+    }),
+    ...chains.map((chain) => ["-F", chain]),
+    ...chains.map((chain) => ["-X", chain]),
+  ];
+}

@@ -1,0 +1,246 @@
+/**
+ * Policy → the parts of iptables that make it true. What is installed, what is removed and what is
+ * looked for later are all read off these values.
+ *
+ * ```text
+ * FORWARD ─▶ BRIDGEWALL_FROM ── -i BR ─▶ BWALL_FROM_BR   may this leave?   no: REJECT
+ *    │                                       └─ yes ─▶ BRIDGEWALL_LET ─▶ BRIDGEWALL_TO, else ACCEPT
+ *    └─────▶ BRIDGEWALL_TO ──── -o BR ─▶ BWALL_TO_BR     may this come in? no: REJECT   yes: ACCEPT
+ * INPUT, OUTPUT ─▶ BRIDGEWALL_INP, _OUT ── BR ─▶ BWALL_INP_BR, BWALL_OUT_BR          services: ACCEPT
+ * nat POSTROUTING ─▶ BRIDGEWALL_POST ── -s NET ─▶ BWALL_NAT_BR                       translate
+ * ```
+ *
+ * One jump for each bridge, tried one after the other: a packet pays for every network of the host.
+ * iptables has no map from a name to a chain. An ipset tells whether a packet is a member, not of what,
+ * and knows no chains; a tree over the beginnings of names (`-i virbr1+`) would help only names that
+ * begin alike, and change the rules of all of them with each network. So the jump is the whole price:
+ * one comparison of a name that misses, before any other match is looked at. Inside the chain of a
+ * network nothing depends on the others.
+ */
+import {
+  type Family,
+  formatRange,
+  formatSubnet,
+  isLinkLocal,
+  parseSubnet,
+} from "../../core/address.ts";
+import { formatPorts } from "../../core/network/network.ts";
+import {
+  type FamilyPolicy,
+  type FilteredPolicy,
+  NEVER_TRANSLATED,
+  type Translation,
+} from "../../core/policy/policy.ts";
+import { CHECKSUMS, FORWARDING, type Part, type Rule, SERVICES, TRANSLATION } from "./parts.ts";
+import { chainName, commentText, interfaceWord } from "./script.ts";
+import { serviceRules } from "./services.ts";
+
+/** The port that DHCP clients listen on (RFC 2131). */
+const DHCP_CLIENT = "68";
+
+/**
+ * What one network has in the tables of one family, the required parts first.
+ *
+ * @throws {UnsupportedNetworkError} For interface names that iptables cannot write.
+ */
+export function networkParts(policy: FilteredPolicy, family: Family): readonly Part[] {
+  const own = policy.families.find((one) => one.family === family);
+  return [
+    forwardingPart(policy, family, own),
+    ...servicesPart(policy, family),
+    ...(own === undefined ? [] : translationPart(policy, own)),
+    ...(family === "ipv4" && policy.services.dhcp ? [checksumPart(policy)] : []),
+  ];
+}
+
+/** Whether guests use the family at all: where not, it is only stopped. */
+export function usesFamily(policy: FilteredPolicy, family: Family): boolean {
+  return family === "ipv4" || policy.guestsOverIpv6 ||
+    policy.families.some((one) => one.family === family);
+}
+
+function forwardingPart(
+  policy: FilteredPolicy,
+  family: Family,
+  own: FamilyPolicy | undefined,
+): Part {
+  const bridge = interfaceWord(policy.bridge);
+  const [from, to] = [chainName("FROM", bridge), chainName("TO", bridge)];
+  const say = (text: string): string => commentText(policy.network, text);
+  const unreachable = family === "ipv4" ? "icmp-port-unreachable" : "icmp6-port-unreachable";
+  const reject: Rule = {
+    match: [],
+    comment: say("everything else"),
+    verdict: ["-j", "REJECT", "--reject-with", unreachable],
+    counts: "rejected",
+  };
+  return {
+    shared: FORWARDING,
+    chains: [
+      {
+        name: from,
+        rules: [
+          { match: ["-o", bridge], comment: say("guest to guest"), verdict: ["-j", "ACCEPT"] },
+          ...(own === undefined ? [] : guestsToOutside(policy, own)),
+          reject,
+        ],
+      },
+      {
+        name: to,
+        rules: [...(own === undefined ? [] : outsideToGuests(policy, own)), reject],
+      },
+    ],
+    entries: [
+      {
+        chain: "BRIDGEWALL_FROM",
+        rule: { match: ["-i", bridge], comment: say("from its guests"), verdict: ["-j", from] },
+      },
+      {
+        chain: "BRIDGEWALL_TO",
+        rule: { match: ["-o", bridge], comment: say("to its guests"), verdict: ["-j", to] },
+      },
+    ],
+  };
+}
+
+/** Connections with a translated source, then those that a helper (FTP) expected because of one. */
+const TRANSLATED = [["--ctstate", "SNAT"], ["--ctstatus", "EXPECTED"]];
+
+/** Translation is decided in POSTROUTING, behind us, for packets whose connection is new. */
+const TO_BE_TRANSLATED = ["--ctstate", "NEW,RELATED", "!", "--ctstatus", "CONFIRMED"];
+
+/**
+ * Where packets are translated, only those leave that will be, or that belong to a connection that is:
+ * what conntrack cannot place (INVALID), and what was on its way before there was a translation, would
+ * show the outside an address of the guests.
+ */
+function guestsToOutside(policy: FilteredPolicy, own: FamilyPolicy): readonly Rule[] {
+  const { subnets, forwarding } = own;
+  if (forwarding.direction === "none") return [];
+  const device = forwarding.device === undefined ? [] : ["-o", interfaceWord(forwarding.device)];
+  const states = forwarding.translation === undefined
+    ? [[]]
+    : [...TRANSLATED, TO_BE_TRANSLATED].map((state) => ["-m", "conntrack", ...state]);
+  return states.flatMap((state) =>
+    subnets.map((subnet): Rule => ({
+      match: ["-s", formatSubnet(subnet), ...device, ...state],
+      comment: commentText(policy.network, "guests to outside"),
+      verdict: ["-g", "BRIDGEWALL_LET"],
+      counts: "out",
+    }))
+  );
+}
+
+function outsideToGuests(policy: FilteredPolicy, own: FamilyPolicy): readonly Rule[] {
+  const { subnets, forwarding } = own;
+  if (forwarding.direction === "none") return [];
+  const device = forwarding.device === undefined ? [] : ["-i", interfaceWord(forwarding.device)];
+  const replies = forwarding.direction === "replies";
+  // A connection that others opened is not translated, so it has no replies for guests.
+  const states = replies ? REPLIES : [[]];
+  return states.flatMap((state) =>
+    subnets.map((subnet): Rule => ({
+      match: ["-d", formatSubnet(subnet), ...device, ...state],
+      comment: commentText(policy.network, replies ? "replies to guests" : "outside to guests"),
+      verdict: ["-j", "ACCEPT"],
+      counts: "in",
+    }))
+  );
+}
+
+/** The two are asked in two matches: in one, `SNAT` would be one more state that is enough. */
+const REPLIES = [
+  ["-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED", "-m", "conntrack", "--ctstate", "SNAT"],
+  ["-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED", "--ctstatus", "EXPECTED"],
+];
+
+function servicesPart(policy: FilteredPolicy, family: Family): readonly Part[] {
+  const rules = serviceRules(policy, family);
+  if (rules.length === 0) return [];
+  const bridge = interfaceWord(policy.bridge);
+  const [asked, answered] = [chainName("INP", bridge), chainName("OUT", bridge)];
+  const comment = commentText(policy.network, "services of the host");
+  return [{
+    shared: SERVICES,
+    chains: [
+      { name: asked, rules: rules.map(({ request }) => request) },
+      { name: answered, rules: rules.map(({ reply }) => reply) },
+    ],
+    entries: [
+      {
+        chain: "BRIDGEWALL_INP",
+        rule: { match: ["-i", bridge], comment, verdict: ["-j", asked] },
+      },
+      {
+        chain: "BRIDGEWALL_OUT",
+        rule: { match: ["-o", bridge], comment, verdict: ["-j", answered] },
+      },
+    ],
+  }];
+}
+
+function translationPart(policy: FilteredPolicy, own: FamilyPolicy): readonly Part[] {
+  const { family, subnets, forwarding } = own;
+  if (forwarding.direction === "none" || forwarding.translation === undefined) return [];
+  const { translation } = forwarding;
+  const chain = chainName("NAT", policy.bridge);
+  const device = forwarding.device === undefined ? [] : ["-o", interfaceWord(forwarding.device)];
+  const say = (text: string): string => commentText(policy.network, text);
+  const never = NEVER_TRANSLATED[family].flatMap((text) => parseSubnet(text) ?? []);
+  return [{
+    shared: TRANSLATION,
+    chains: [{
+      name: chain,
+      rules: [
+        ...[...subnets, ...never].map((subnet): Rule => ({
+          match: ["-d", formatSubnet(subnet)],
+          comment: say("not translated"),
+          verdict: ["-j", "RETURN"],
+        })),
+        ...["tcp", "udp"].map((protocol): Rule => ({
+          match: [...device, "-p", protocol],
+          comment: say("translate TCP and UDP"),
+          verdict: translate(translation, formatPorts(translation.ports)),
+        })),
+        {
+          match: device,
+          comment: say("translate the rest"),
+          verdict: translate(translation, undefined),
+        },
+      ],
+    }],
+    // Link-local packets stay on their link, and the host has such an address on every interface.
+    entries: subnets.filter((subnet) => !isLinkLocal(subnet)).map((subnet) => ({
+      chain: "BRIDGEWALL_POST",
+      rule: {
+        match: ["-s", formatSubnet(subnet)],
+        comment: say("source addresses of its guests"),
+        verdict: ["-j", chain],
+      },
+    })),
+  }];
+}
+
+function translate({ addresses }: Translation, ports: string | undefined): readonly string[] {
+  if (addresses === undefined) {
+    return ["-j", "MASQUERADE", ...(ports === undefined ? [] : ["--to-ports", ports])];
+  }
+  const to = formatRange(addresses) + (ports === undefined ? "" : `:${ports}`);
+  return ["-j", "SNAT", "--to-source", to];
+}
+
+function checksumPart({ network, bridge }: FilteredPolicy): Part {
+  const out = ["-o", interfaceWord(bridge)];
+  return {
+    shared: CHECKSUMS,
+    chains: [],
+    entries: [{
+      chain: "BRIDGEWALL_SUM",
+      rule: {
+        match: [...out, "-p", "udp", "-m", "udp", "--dport", DHCP_CLIENT],
+        comment: commentText(network, "DHCP replies get their checksum"),
+        verdict: ["-j", "CHECKSUM", "--checksum-fill"],
+      },
+    }],
+  };
+}

@@ -3,6 +3,7 @@ import { backends } from "../../backends/mod.ts";
 import { operationCommands } from "../../core/change/operation.ts";
 import { type Prepared, prepareNetworks } from "../../core/commands/prepare.ts";
 import { commandLines } from "../../core/commands/plan.ts";
+import { NO_ANSWERS } from "../../core/commands/snapshot.ts";
 import { operationOf } from "../../core/commands/transition.ts";
 import type { FirewallBackend } from "../../core/firewall_backend.ts";
 import type { HostFacts } from "../../core/host.ts";
@@ -21,21 +22,24 @@ const FRESH_HOST: HostFacts = {
   clsact: [],
 };
 
+/** Nothing was asked: of the two iptables the nft one, and IPv6 is there. */
+const UNASKED = { backends: backends({ table: "bridgewall" }), answers: NO_ANSWERS };
+
 /** File name endings: the native ones, so that editors and reviewers know what they see. */
-const ENDINGS = { nftables: "nft" } as const;
+const ENDINGS = { nftables: "nft", iptables: "rules" } as const;
 
 function prepare(scenario: string, backend: FirewallBackend): Prepared {
   const network = parseNetwork(definitionOf(scenario), `${scenario}/network.xml`);
-  const situation = { backend, facts: FRESH_HOST, records: [], sysctl: true };
+  const situation = { ...UNASKED, backend, facts: FRESH_HOST, records: [], sysctl: true };
   return prepareNetworks([network], situation);
 }
 
-for (const backend of backends({ table: "bridgewall" })) {
+for (const backend of UNASKED.backends) {
   const ending = ENDINGS[backend.name];
   for (const scenario of scenarios()) {
     Deno.test(`${backend.name} brings up ${scenario} with the reviewed rules`, () => {
       const prepared = prepare(scenario, backend);
-      const snapshot = { backend, facts: FRESH_HOST, records: [] };
+      const snapshot = { ...UNASKED, facts: FRESH_HOST, records: [] };
       const commands = operationCommands(operationOf(snapshot, prepared));
       assertGolden(scenario, `${backend.name}.up.${ending}`, commands.flatMap(commandLines));
     });
@@ -44,7 +48,7 @@ for (const backend of backends({ table: "bridgewall" })) {
       const records = prepare(scenario, backend).entering.map(({ name, installation }): Record =>
         parseRecord(formatRecord({ name, state: "active", ...installation }), "test")
       );
-      const snapshot = { backend, facts: FRESH_HOST, records };
+      const snapshot = { ...UNASKED, facts: FRESH_HOST, records };
       const leaving = records.map(({ name }) => name);
       const transition = { leaving, entering: [], settings: [] };
       const commands = operationCommands(operationOf(snapshot, transition));
@@ -55,7 +59,7 @@ for (const backend of backends({ table: "bridgewall" })) {
 
 for (const scenario of scenarios()) {
   Deno.test(`the policy of ${scenario} reads as reviewed`, () => {
-    const [backend] = backends({ table: "bridgewall" });
+    const [backend] = UNASKED.backends;
     if (backend === undefined) throw new Error("there is no backend");
     const { policies } = prepare(scenario, backend);
     assertGolden(scenario, "policy.txt", policies.flatMap(explainPolicy));
@@ -69,7 +73,7 @@ Deno.test("every scenario has a reviewed file for every backend, and no file is 
   const expected = scenarios().flatMap((scenario) => [
     `${scenario}/network.xml`,
     `${scenario}/policy.txt`,
-    ...backends({ table: "bridgewall" }).flatMap(({ name }) =>
+    ...UNASKED.backends.flatMap(({ name }) =>
       ["up", "down"].map((direction) => `${scenario}/${name}.${direction}.${ENDINGS[name]}`)
     ),
   ]);

@@ -7,6 +7,7 @@ import { interfaceString } from "../../backends/nftables/script.ts";
 import type { Command } from "../../core/command.ts";
 import { UnsupportedNetworkError } from "../../core/firewall_backend.ts";
 import type { Host } from "../../core/host.ts";
+import { NO_ANSWERS } from "../../core/commands/snapshot.ts";
 import { parseNetwork } from "../../core/network/parse_network.ts";
 import { derivePolicy } from "../../core/policy/derive_policy.ts";
 import type { FilteredPolicy } from "../../core/policy/policy.ts";
@@ -58,6 +59,8 @@ hostTest({
       const { networks: [change], reset } = compileChange("bridgewall", [policy], {
         host: FRESH_HOST,
         records: [],
+        standing: [],
+        answers: NO_ANSWERS,
       });
       assert(change !== undefined);
       const install = change.install.map(({ command }) => command);
@@ -99,6 +102,8 @@ hostTest({
         const { networks } = compileChange("bridgewall", [policyOf(DEFINITION)], {
           host: FRESH_HOST,
           records: [],
+          standing: [],
+          answers: NO_ANSWERS,
         });
         await runAll(host, networks.flatMap(({ install }) => install.map((one) => one.command)));
         const args = ["-j", "list", "table", "inet", "bridgewall"];
@@ -137,6 +142,8 @@ hostTest({
     const { networks, reset } = compileChange("bridgewall", [policy], {
       host: FRESH_HOST,
       records: [],
+      standing: [],
+      answers: NO_ANSWERS,
     });
     const install = networks.flatMap((one) => one.install.map(({ command }) => command));
     for (const [edit, difference] of Object.entries(EDITS)) {

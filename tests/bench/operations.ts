@@ -4,6 +4,7 @@ import { median, milliseconds, printTable } from "./measure.ts";
 import { bundleProgram, type Program } from "./program.ts";
 
 const COUNTS = [1, 50, 200, 1000];
+const BACKENDS = ["nftables", "iptables"];
 const ROUNDS = 5;
 
 /** Prints the table. */
@@ -12,9 +13,13 @@ export async function benchOperations(): Promise<void> {
   const namespace = await makeNamespace("bench");
   try {
     const rows: string[][] = [];
-    for (const count of COUNTS) rows.push(await measureCount(program, namespace, count));
+    for (const backend of BACKENDS) {
+      for (const count of COUNTS) {
+        rows.push(await measureCount(program, namespace, backend, count));
+      }
+    }
     printTable(`Operations: medians of ${ROUNDS} runs, milliseconds`, [
-      ["networks", "up", "up again", "reload", "one more", "check", "down"],
+      ["backend", "networks", "up", "up again", "reload", "one more", "check", "down"],
       ...rows,
     ]);
   } finally {
@@ -25,16 +30,18 @@ export async function benchOperations(): Promise<void> {
 async function measureCount(
   program: Program,
   namespace: string,
+  backend: string,
   count: number,
 ): Promise<string[]> {
   const files = await program.definitions(count);
   const last = files.slice(-1);
   const name = `bench${count - 1}`;
+  const chosen = ["--backend", backend];
   const steps: readonly (readonly string[])[] = [
-    ["up", ...files],
-    ["up", ...files],
-    ["reload"],
-    ["up", ...last],
+    ["up", ...chosen, ...files],
+    ["up", ...chosen, ...files],
+    ["reload", ...chosen],
+    ["up", ...chosen, ...last],
     ["check"],
     ["down", "--all"],
   ];
@@ -45,5 +52,5 @@ async function measureCount(
       times[index]?.push(await milliseconds(() => program.run(namespace, step)));
     }
   }
-  return [String(count), ...times.map((values) => median(values).toFixed(0))];
+  return [backend, String(count), ...times.map((values) => median(values).toFixed(0))];
 }

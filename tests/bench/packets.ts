@@ -11,6 +11,8 @@ import { benchNetwork, bundleProgram, type Program } from "./program.ts";
 
 const ROUNDS = 9;
 const MANY = 1000;
+/** For iptables, where each network costs every packet something. */
+const SOME = 200;
 
 const MASQUERADE = `table ip plain {
   chain postrouting {
@@ -74,6 +76,10 @@ function candidates(
     await flush();
     await program.run(host, ["up", ...files]);
   };
+  const iptables = (count: number) => async (): Promise<void> => {
+    await program.run(host, ["down", "--all"]);
+    await program.run(host, ["up", "--backend", "iptables", ...files.slice(-count)]);
+  };
   return [
     { name: "no rules", prepare: flush, run: send("other") },
     {
@@ -94,6 +100,13 @@ function candidates(
     { name: `${MANY} networks, the first`, prepare: many, run: send("g0") },
     { name: `${MANY} networks, the last`, run: send(`g${MANY - 1}`) },
     { name: `${MANY} networks, none of ours`, run: send("other") },
+    { name: "iptables: 1 network, its own", prepare: iptables(1), run: send(`g${MANY - 1}`) },
+    {
+      name: `iptables: ${SOME} networks, the last`,
+      prepare: iptables(SOME),
+      run: send(`g${MANY - 1}`),
+    },
+    { name: `iptables: ${SOME} networks, none of ours`, run: send("other") },
   ];
 }
 

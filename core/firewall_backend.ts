@@ -22,12 +22,17 @@ export interface Answers {
 export interface Facts {
   /** Only what the command asked for is filled in. */
   readonly host: HostFacts;
-  /** The networks that are active now, those about to be replaced included. */
-  readonly records: readonly Record[];
+  /** The networks that are active now, those about to be replaced and those tried in vain included. */
+  readonly records: readonly Installation[];
   /** What is installed already when the commands run: nothing when all is made anew. */
   readonly standing: readonly Installation[];
   /** To the backend's own questions. */
   readonly answers: Answers;
+  /**
+   * By network: installations to be made once more as they were, by the same programs, whatever the
+   * host would use now. Absent: none.
+   */
+  readonly again?: ReadonlyMap<string, Installation>;
 }
 
 /** A network whose rules a backend holds. */

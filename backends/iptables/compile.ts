@@ -1,5 +1,4 @@
 /** Policies → Change, for iptables. */
-import type { Family } from "../../core/address.ts";
 import {
   type Change,
   groupKey,
@@ -7,15 +6,16 @@ import {
   type RemovalGroup,
   type Step,
 } from "../../core/change/change.ts";
-import { type Command, firstLine, type RuleProgram } from "../../core/command.ts";
-import { type Facts, NoBackendError, zoneWarnings } from "../../core/firewall_backend.ts";
+import type { Command, RuleProgram } from "../../core/command.ts";
+import { type Facts, zoneWarnings } from "../../core/firewall_backend.ts";
 import type { FilteredPolicy } from "../../core/policy/policy.ts";
 import { quoted } from "../../core/quoted.ts";
+import { hostOf, type IptablesHost } from "./iptables_host.ts";
 import { CHECKSUMS, type Entry, type Part, ruleWords, type SharedPart } from "./parts.ts";
 import { resetScript } from "./reset.ts";
-import { networkParts, usesFamily } from "./ruleset.ts";
+import { networkParts } from "./ruleset.ts";
 import { formatTable } from "./script.ts";
-import { IPV6_QUESTION, PROGRAMS, readVersion, type Variant, VERSION_QUESTION } from "./variant.ts";
+import { type FamilyPrograms, PROGRAMS, programsOf } from "./variant.ts";
 
 /**
  * How long iptables waits for the xtables lock that other programs hold, in seconds. A program that
@@ -32,10 +32,9 @@ const LOCK_SECONDS = 60;
  * everything of ours is listed and made anew ({@linkcode resetScript}).
  */
 export function compileChange(policies: readonly FilteredPolicy[], facts: Facts): Change {
-  // A host that has lost its iptables can still be asked to take away what is there.
-  const host = policies.length === 0 ? undefined : hostOf(policies, facts);
+  const host = hostOf(policies, facts);
   return {
-    networks: host === undefined ? [] : policies.map((policy) => networkChange(policy, host)),
+    networks: policies.map((policy) => networkChange(policy, host)),
     unseen: PROGRAMS.filter(({ save }) => facts.answers.to(save)?.status === 127)
       .map(({ restore }) => restore),
     reset: PROGRAMS.flatMap(({ restore, save }) => {
@@ -48,63 +47,12 @@ export function compileChange(policies: readonly FilteredPolicy[], facts: Facts)
   };
 }
 
-/** What the scripts depend on beside the policy. */
-interface IptablesHost {
-  readonly variant: Variant;
-  /** IPv6 is filtered on each bridge, also where it is not used: then it is stopped. */
-  readonly families: readonly Family[];
-  /** True when the networks could do without the rules for IPv6. */
-  readonly ipv6IsOptional: boolean;
-  /** Keys of the removals of what stands. */
-  readonly standing: ReadonlySet<string>;
-}
-
-function hostOf(
-  policies: readonly FilteredPolicy[],
-  { answers, standing }: Facts,
-): IptablesHost {
-  const variant = variantOf(answers);
-  const ipv6 = answers.to(IPV6_QUESTION);
-  const groups = standing.flatMap(({ removal }) => removal);
-  return {
-    variant,
-    families: ipv6?.status === 0 && ipv6.stdout.trim() === "" ? ["ipv4"] : ["ipv4", "ipv6"],
-    ipv6IsOptional: !policies.some((policy) => usesFamily(policy, "ipv6")) &&
-      !groups.some(({ commands }) =>
-        commands.some(({ program }) => program === restoreProgram(variant, "ipv6"))
-      ),
-    standing: new Set(groups.map(groupKey)),
-  };
-}
-
-/**
- * Of a host that was not asked it is the newer one.
- *
- * @throws {NoBackendError} When the host was asked and did not tell: a guess could leave what stands.
- */
-function variantOf(answers: Facts["answers"]): Variant {
-  const answer = answers.to(VERSION_QUESTION);
-  if (answer === undefined) return "nft";
-  const found = readVersion(answer);
-  if (found !== undefined) return found.variant;
-  const why = answer.status === 127
-    ? "iptables is not installed"
-    : `iptables does not tell which variant it is: ${firstLine(answer.stdout + answer.stderr)}`;
-  throw new NoBackendError(
-    `Cannot use the backend "iptables" on this host: ${why}`,
-    "See `bridgewall backends`",
-  );
-}
-
-function restoreProgram(variant: Variant, family: Family): RuleProgram {
-  const own = PROGRAMS.find((one) => one.variant === variant && one.family === family);
-  if (own === undefined) throw new Error(`no program restores ${variant} ${family}`);
-  return own.restore;
-}
-
 function networkChange(policy: FilteredPolicy, host: IptablesHost): NetworkChange {
+  const variant = host.variantOf(policy);
   const pieces = host.families.flatMap((family) =>
-    networkParts(policy, family).map((part) => pieceOf(policy, family, part, host))
+    networkParts(policy, family).map((part) =>
+      pieceOf(policy, programsOf(variant, family), part, host)
+    )
   );
   return {
     network: policy.network,
@@ -125,18 +73,18 @@ interface Piece {
 
 function pieceOf(
   policy: FilteredPolicy,
-  family: Family,
+  programs: FamilyPrograms,
   part: Part,
   host: IptablesHost,
 ): Piece {
   const { shared } = part;
-  const program = restoreProgram(host.variant, family);
-  const script = (lines: Lines): Command => runRestore(program, formatTable(shared.table, lines));
+  const script = (lines: Lines): Command =>
+    runRestore(programs.restore, formatTable(shared.table, lines));
   const removal = {
     own: { commands: [script(removePart(part))], ignoreErrors: false },
     shared: { commands: [script(removeShared(shared))], ignoreErrors: false },
   };
-  const loss = lossOf(policy, family, part, host);
+  const loss = lossOf(policy, programs, part, host);
   const step = (command: Command, group: RemovalGroup): Step => ({
     purpose: `load the iptables rules of network ${quoted(policy.network)}`,
     command,
@@ -157,14 +105,14 @@ function pieceOf(
 /** Why the network could do without this part; undefined: it could not. */
 function lossOf(
   { network, bridge }: FilteredPolicy,
-  family: Family,
+  programs: FamilyPrograms,
   { shared }: Part,
-  { ipv6IsOptional }: IptablesHost,
+  { isOptional }: IptablesHost,
 ): string | undefined {
   if (shared === CHECKSUMS) {
     return "DHCP replies may reach guests with a bad UDP checksum, which some clients drop";
   }
-  return family === "ipv6" && ipv6IsOptional
+  return isOptional(programs)
     ? `IPv6 is not filtered on bridge ${quoted(bridge)} of network ${
       quoted(network)
     }, which does ` +

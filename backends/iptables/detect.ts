@@ -3,7 +3,7 @@ import { firstLine } from "../../core/command.ts";
 import type { Detection } from "../../core/firewall_backend.ts";
 import type { Host } from "../../core/host.ts";
 import { hiddenTables } from "./saved.ts";
-import { PROGRAMS, readVersion, VERSION_QUESTION } from "./variant.ts";
+import { programsOf, readVersion, VERSION_QUESTION } from "./variant.ts";
 
 /** The variants have names of their own since this version, which the records need. */
 const MINIMUM = "1.8";
@@ -31,8 +31,7 @@ export async function detectIptables(host: Host): Promise<Detection> {
   const name = `iptables-${variant} ${version}`;
   const [ipv4, ipv6] = await Promise.all(
     (["ipv4", "ipv6"] as const).map(async (family) => {
-      const own = PROGRAMS.find((one) => one.variant === variant && one.family === family);
-      return own === undefined || !host.privileged ? undefined : await host.run(own.save);
+      return host.privileged ? await host.run(programsOf(variant, family).save) : undefined;
     }),
   );
   if (ipv4 === undefined) {

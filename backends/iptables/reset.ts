@@ -1,26 +1,30 @@
 /** Everything of ours that is live → the script that takes it away. */
-import type { CommandResult } from "../../core/command.ts";
+import { type CommandResult, firstLine } from "../../core/command.ts";
 import { NoBackendError } from "../../core/firewall_backend.ts";
 import { isOurs, ruleWords, SHARED_PARTS } from "./parts.ts";
 import { hiddenSentence, hiddenTables, readSaved, type SavedTable } from "./saved.ts";
 import { formatTable } from "./script.ts";
 
 /**
- * The script for one family; undefined when it has nothing of ours, or nobody could be asked.
+ * The script for one family; undefined when it has nothing of ours, or the program is not there.
  *
  * Our chains go, and the jumps that we made to them, however often they are there. A rule of somebody
  * else that leads to one of our chains is not touched, and iptables then refuses to delete the chain.
  *
  * @param isUsed Whether a network on record has rules there.
- * @throws {NoBackendError} When it is used, and has tables that cannot be listed.
+ * @throws {NoBackendError} When it is used and cannot be listed, or not all of it.
  */
 export function resetScript(
   saved: CommandResult | undefined,
   isUsed: boolean,
 ): string | undefined {
-  if (saved === undefined || saved.status !== 0) return undefined;
+  if (saved === undefined || saved.status === 127) return undefined;
   const [hidden] = hiddenTables(saved.stdout);
-  if (hidden !== undefined && isUsed) throw new NoBackendError(hiddenSentence(hidden));
+  if (isUsed && hidden !== undefined) throw new NoBackendError(hiddenSentence(hidden));
+  if (isUsed && saved.status !== 0) {
+    throw new NoBackendError(`Cannot list the rules of iptables: ${firstLine(saved.stderr)}`);
+  }
+  if (saved.status !== 0) return undefined;
   const scripts = [...readSaved(saved.stdout)].flatMap(([name, table]) => {
     const lines = resetLines(name, table);
     return lines.length === 0 ? [] : [formatTable(name, lines)];

@@ -37,6 +37,13 @@ function programs(
   return { variant, family, restore, save: { program: save, args: ["--counters"] } };
 }
 
+/** Those of one variant and family. */
+export function programsOf(variant: Variant, family: Family): FamilyPrograms {
+  const found = PROGRAMS.find((one) => one.variant === variant && one.family === family);
+  if (found === undefined) throw new Error(`there is no iptables-${variant} for ${family}`);
+  return found;
+}
+
 /** Tells version and variant: `iptables v1.8.9 (nf_tables)`. */
 export const VERSION_QUESTION: Command = { program: "iptables", args: ["--version"] };
 

@@ -126,18 +126,20 @@ function forwardingWarnings(policies: readonly Policy[], facts: HostFacts): read
 export interface Compiling extends Omit<Situation, "sysctl"> {
   /** Absent: what is on record. */
   readonly standing?: readonly Installation[];
+  /** Networks that come as they were; the others come as the host is now. */
+  readonly again?: ReadonlyMap<string, Installation>;
 }
 
 /** Policies of networks that are active already, as they were recorded: nothing is asked again. */
 export function compileNetworks(
   placed: readonly PlacedNetwork[],
   policies: readonly Policy[],
-  { backend, facts, answers, records, standing = records }: Compiling,
+  { backend, facts, answers, records, standing = records, again = new Map() }: Compiling,
 ): Pick<Prepared, "entering" | "warnings"> {
   const filtered = policies.filter((policy): policy is FilteredPolicy =>
     policy.kind === "filtered"
   );
-  const change = backend.compile(filtered, { host: facts, records, standing, answers });
+  const change = backend.compile(filtered, { host: facts, records, standing, answers, again });
   const changes = new Map(change.networks.map((one) => [one.network, one]));
   const entering = placed.flatMap(({ network }, index): readonly Entering[] => {
     if (policies[index]?.kind === "bridged") return [];

@@ -8,14 +8,21 @@ import { involvedBackends, type Snapshot } from "./snapshot.ts";
 /** An installation and whose it is. */
 export type NamedInstallation = Installation & Pick<Record, "name">;
 
-/** All rules of all backends that have any, for a host on which what stands is unknown. */
+/**
+ * All rules of all backends that have any, for a host on which what stands is unknown.
+ *
+ * @param standing What shall stand afterwards.
+ * @param tried What has been tried beside what is on record, and may stand in part.
+ */
 export function rebuildOf(
   snapshot: Snapshot,
   standing: readonly NamedInstallation[],
+  tried: readonly Installation[] = [],
 ): Rebuild {
   const { backends, facts: host, answers, records } = snapshot;
-  const known = { host, answers, records, standing: [] };
-  const changes = involvedBackends(backends, records, standing)
+  const previous = records.flatMap((record) => record.previous ?? []);
+  const known = { host, answers, records: [...records, ...previous, ...tried], standing: [] };
+  const changes = involvedBackends(backends, records, [...standing, ...tried])
     .map((backend) => backend.compile([], known));
   return {
     reset: changes.flatMap(({ reset }) => reset),
@@ -34,11 +41,12 @@ export function recompile(
   installations: readonly NamedInstallation[],
   standing: readonly Installation[],
 ): readonly Entering[] {
+  const again = new Map(installations.map((one) => [one.name, one]));
   const withoutRules = installations.filter(({ backend }) => backend === undefined);
   return [
     ...backends.flatMap((backend) => {
       const own = installations.filter((one) => one.backend === backend.name).map(recordedNetwork);
-      const situation = { backend, facts, answers, records, standing };
+      const situation = { backend, facts, answers, records, standing, again };
       return own.length === 0
         ? []
         : compileNetworks(own, own.map(derivePolicy), situation).entering;

@@ -3,12 +3,13 @@ import type { Program } from "../command.ts";
 import { holdsRules } from "../change/join_scripts.ts";
 import { runOperation } from "../change/run_operation.ts";
 import { StepFailedError } from "../change/step_error.ts";
+import { NoBackendError } from "../firewall_backend.ts";
 import { quoted } from "../quoted.ts";
 import type { Installation, Record } from "../record/record.ts";
 import { activeRecord } from "./active_record.ts";
 import type { Context } from "./context.ts";
 import { type NamedInstallation, rebuildOf, recompile } from "./recompile.ts";
-import type { Snapshot } from "./snapshot.ts";
+import { lookAtAll, type Snapshot } from "./snapshot.ts";
 
 /**
  * A network that was being taken down is gone; one that was on its way to another backend arrives
@@ -28,7 +29,7 @@ export async function settle(context: Context, snapshot: Snapshot): Promise<read
   try {
     return await settleAs(context, snapshot, interrupted, onward);
   } catch (error) {
-    if (!(error instanceof StepFailedError)) throw error;
+    if (!(error instanceof StepFailedError || error instanceof NoBackendError)) throw error;
     context.messages.warn(`${error.message}\nSo the move to another backend is taken back`);
     return await settleAs(context, snapshot, interrupted, back);
   }
@@ -66,7 +67,7 @@ async function settleAs(
   interrupted: readonly Record[],
   targets: readonly NamedInstallation[],
 ): Promise<readonly Record[]> {
-  const { host, messages } = context;
+  const { host, backends, messages } = context;
   const staying = snapshot.records.filter(({ state }) => state === "active");
   const leaving = interrupted.flatMap(installationsOf);
   const entering = recompile(snapshot, targets, [...staying, ...leaving]);
@@ -75,7 +76,9 @@ async function settleAs(
     staying,
     entering,
     settings: [],
-    rebuild: () => Promise.resolve(rebuildOf(snapshot, [...staying, ...targets])),
+    // Looked at again: the first attempt may have come halfway.
+    rebuild: async () =>
+      rebuildOf(await lookAtAll(host, backends, snapshot.records), [...staying, ...targets]),
   });
   const active = (outcome.rebuilt ?? entering).map((one) => {
     const record = interrupted.find(({ name }) => name === one.name);

@@ -81,9 +81,7 @@ export async function runTransition(
     outcome.warnings.forEach((warning) => messages.warn(warning));
   } catch (error) {
     if (error instanceof NotRestoredError || !(error instanceof Error)) throw error;
-    const restored = progress.touched
-      ? await bringBack(context, await whole(), transition, error)
-      : [];
+    const restored = progress.touched ? await bringBack(context, whole, transition, error) : [];
     await restoreRecords(host.records, snapshot, transition, restored);
     throw error;
   }
@@ -124,10 +122,11 @@ async function confirm(
 /** Installs what stood before an operation that failed halfway. */
 async function bringBack(
   { host }: Context,
-  snapshot: Snapshot,
+  whole: () => Promise<Snapshot>,
   failed: Transition,
   error: Error,
 ): Promise<readonly Record[]> {
+  const snapshot = await whole();
   const { moving, staying } = splitRecords(snapshot, failed);
   const leaving = failed.entering.map(({ installation }) => installation);
   const entering = recompile(snapshot, moving, [...staying, ...leaving]);
@@ -136,7 +135,7 @@ async function bringBack(
     staying,
     entering,
     settings: [],
-    rebuild: () => Promise.resolve(rebuildOf(snapshot, [...staying, ...moving])),
+    rebuild: async () => rebuildOf(await whole(), [...staying, ...moving], leaving),
   }, error);
   return (outcome.rebuilt ?? entering).map((one) => {
     const before = snapshot.records.find(({ name }) => name === one.name);

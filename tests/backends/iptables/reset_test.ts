@@ -107,7 +107,7 @@ Deno.test("a rule of somebody else that leads to our chains is not touched", () 
 Deno.test("where nothing of ours is, or nobody answers, nothing is run", () => {
   assertEquals(resetScript(undefined, true), undefined);
   assertEquals(
-    resetScript({ status: 1, stdout: "*filter\n:BRIDGEWALL_TO - [0:0]\n", stderr: "" }, true),
+    resetScript({ status: 1, stdout: "*filter\n:BRIDGEWALL_TO - [0:0]\n", stderr: "" }, false),
     undefined,
   );
   const stdout = listing(FOREIGN_HOST, RESTORE);
@@ -120,4 +120,6 @@ Deno.test("nothing is made anew where a table in use cannot be listed", () => {
   const saved = { status: 0, stdout, stderr: "" };
   assertThrows(() => resetScript(saved, true), NoBackendError, 'Cannot list the table "filter"');
   assertEquals(resetScript(saved, false), undefined);
+  const refused = { status: 1, stdout: "", stderr: "Permission denied\n" };
+  assertThrows(() => resetScript(refused, true), NoBackendError, "Permission denied");
 });

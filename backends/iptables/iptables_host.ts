@@ -1,0 +1,69 @@
+/** What the scripts depend on beside the policy: the variant, IPv6, and what stands already. */
+import type { Family } from "../../core/address.ts";
+import { groupKey } from "../../core/change/change.ts";
+import { firstLine } from "../../core/command.ts";
+import { type Facts, NoBackendError } from "../../core/firewall_backend.ts";
+import type { FilteredPolicy } from "../../core/policy/policy.ts";
+import { usesFamily } from "./ruleset.ts";
+import {
+  type FamilyPrograms,
+  IPV6_QUESTION,
+  PROGRAMS,
+  readVersion,
+  type Variant,
+  VERSION_QUESTION,
+} from "./variant.ts";
+
+/** The host as the compiler sees it. */
+export interface IptablesHost {
+  /** IPv6 is filtered on each bridge, also where it is not used: then it is stopped. */
+  readonly families: readonly Family[];
+  /** Keys of the removals of what stands. */
+  readonly standing: ReadonlySet<string>;
+  /** True when the networks could do without what these programs install. */
+  isOptional(programs: FamilyPrograms): boolean;
+  /**
+   * That of the installation which is to be made again, else the one that the host's `iptables` is.
+   *
+   * @throws {NoBackendError} When the host was asked and did not tell: a guess could leave what stands.
+   */
+  variantOf(policy: FilteredPolicy): Variant;
+}
+
+/** Reads the answers and the records. */
+export function hostOf(
+  policies: readonly FilteredPolicy[],
+  { answers, standing, again }: Facts,
+): IptablesHost {
+  const ipv6 = answers.to(IPV6_QUESTION);
+  const groups = standing.flatMap(({ removal }) => removal);
+  const programs = new Set(groups.flatMap(({ commands }) => commands.map((one) => one.program)));
+  const isIpv6Used = policies.some((policy) => usesFamily(policy, "ipv6"));
+  return {
+    families: ipv6?.status === 0 && ipv6.stdout.trim() === "" ? ["ipv4"] : ["ipv4", "ipv6"],
+    standing: new Set(groups.map(groupKey)),
+    isOptional: ({ family, restore }) => family === "ipv6" && !isIpv6Used && !programs.has(restore),
+    variantOf: ({ network }) => {
+      const commands = again?.get(network)?.removal.flatMap((group) => group.commands) ?? [];
+      const used = PROGRAMS.find(({ restore }) =>
+        commands.some(({ program }) => program === restore)
+      );
+      return used?.variant ?? variantNow(answers);
+    },
+  };
+}
+
+/** Of a host that was not asked it is the newer one. */
+function variantNow(answers: Facts["answers"]): Variant {
+  const answer = answers.to(VERSION_QUESTION);
+  if (answer === undefined) return "nft";
+  const found = readVersion(answer);
+  if (found !== undefined) return found.variant;
+  const why = answer.status === 127
+    ? "iptables is not installed"
+    : `iptables does not tell which variant it is: ${firstLine(answer.stdout + answer.stderr)}`;
+  throw new NoBackendError(
+    `Cannot use the backend "iptables" on this host: ${why}`,
+    "See `bridgewall backends`",
+  );
+}

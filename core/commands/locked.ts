@@ -1,7 +1,7 @@
 /** The frame of every command that changes the host: lock, look, put right, work. */
 import { chooseBackend, explainUnusable } from "../choose_backend.ts";
 import { StepFailedError } from "../change/step_error.ts";
-import type { FirewallBackend } from "../firewall_backend.ts";
+import { type FirewallBackend, NoBackendError } from "../firewall_backend.ts";
 import { type FactsWanted, HostError } from "../host.ts";
 import type { Context } from "./context.ts";
 import { NO_FACTS } from "./prepare.ts";
@@ -35,8 +35,9 @@ export async function locked<Result>(
       return await work(snapshot, await choice);
     });
   } catch (error) {
-    if (!(error instanceof StepFailedError)) throw error;
-    throw await explainUnusable(backends, await choice, host) ?? error;
+    if (!(error instanceof StepFailedError || error instanceof NoBackendError)) throw error;
+    const chosen = await choice.catch(() => undefined);
+    throw chosen === undefined ? error : await explainUnusable(backends, chosen, host) ?? error;
   }
 }
 

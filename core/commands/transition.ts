@@ -2,7 +2,7 @@
 import type { Entering, Operation } from "../change/operation.ts";
 import { NotRestoredError, type Outcome, runOperation, takeBack } from "../change/run_operation.ts";
 import type { RecordStore } from "../host.ts";
-import type { Installation, Record } from "../record/record.ts";
+import { type Installation, type Record, RecordError } from "../record/record.ts";
 import type { Context } from "./context.ts";
 import { activeRecord } from "./active_record.ts";
 import type { Prepared } from "./prepare.ts";
@@ -73,14 +73,16 @@ export async function runTransition(
   const entering = transition.entering.map(({ installation }) => installation);
   const whole = (): Promise<Snapshot> => lookAtAll(host, backends, snapshot.records, entering);
   const operation = operationOf(snapshot, transition, whole);
-  const progress = { touched: false };
+  const progress = { touched: false, installed: false };
   try {
     await announce(host.records, snapshot, transition);
     const outcome = await runOperation(host, operation, progress);
+    progress.installed = true;
     await confirm(host.records, snapshot, transition, outcome);
     outcome.warnings.forEach((warning) => messages.warn(warning));
   } catch (error) {
     if (error instanceof NotRestoredError || !(error instanceof Error)) throw error;
+    if (progress.installed) await announceAgain(host.records, snapshot, transition, error);
     const restored = progress.touched ? await bringBack(context, whole, transition, error) : [];
     await restoreRecords(host.records, snapshot, transition, restored);
     throw error;
@@ -104,6 +106,20 @@ async function announce(
       ...installation,
       ...(previous === undefined ? {} : { previous: installationOf(previous) }),
     });
+  }
+}
+
+/** A part of the records may say already that all is done: killed on the way back, they must not. */
+async function announceAgain(
+  store: RecordStore,
+  snapshot: Snapshot,
+  transition: Transition,
+  cause: Error,
+): Promise<void> {
+  try {
+    await announce(store, snapshot, transition);
+  } catch (second) {
+    throw second instanceof RecordError ? new NotRestoredError(cause, second) : second;
   }
 }
 

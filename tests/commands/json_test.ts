@@ -69,7 +69,8 @@ hostTest({
     assertEquals(await ask("status"), { networks: [] });
     assertEquals(await ask("check"), { checked: [], drift: [] });
     const backends = await ask("backends");
-    assertEquals([Object.keys(backends), backends["chosen"]], [["chosen", "backends"], "nftables"]);
+    assertEquals(Object.keys(backends), ["chosen", "asked", "backends"]);
+    assertEquals([backends["chosen"], backends["asked"]], ["nftables", null]);
     const [nftables] = backends["backends"] as readonly Readonly<Record<string, unknown>>[];
     assertEquals([nftables?.["name"], nftables?.["usable"]], ["nftables", true]);
     assertEquals(typeof nftables?.["evidence"], "string");

@@ -93,3 +93,61 @@ Deno.test("the same table name stands in the plan as in the configuration", asyn
   assert(lines.length > 5);
   for (const line of lines) assertStringIncludes(line, " inet guests");
 });
+
+/** A script of the plan, by the line that stands above it. */
+interface Section {
+  readonly argv: readonly string[];
+  readonly script: string;
+}
+
+function sectionsOf(plan: string): readonly Section[] {
+  return plan.split(/^# /m).slice(1).map((section) => {
+    const [command = "", ...lines] = section.split("\n");
+    return { argv: command.split(" "), script: lines.join("\n") };
+  });
+}
+
+hostTest({
+  name: "the plan of every scenario for iptables is scripts that their programs take as they are",
+  tools: ["unshare", "iptables-nft-restore", "ip6tables-nft-restore"],
+  body: async (t) => {
+    await using program = await openProgram();
+    for (const scenario of scenarios()) {
+      await t.step(scenario, async () => {
+        const file = `${NETWORKS}/${scenario}/network.xml`;
+        const words = ["plan", "--backend=iptables", file];
+        const { code, stdout, stderr } = await program.runApart(words);
+        assertEquals(code, 0, stderr);
+        assertEquals(/^(?!# )/.test(stdout), stdout === "", stdout);
+        for (const { argv: [name = "", ...args], script } of sectionsOf(stdout)) {
+          if (!name.includes("tables")) continue;
+          const argv = ["unshare", "--net", name, ...args];
+          const taken = await run(argv, { stdin: script });
+          assertEquals([taken.code, taken.stderr], [0, ""], script);
+        }
+      });
+    }
+  },
+});
+
+hostTest({
+  name: "a plan for iptables has a comment for each command, and its script below",
+  tools: ["unshare", "iptables-nft-restore"],
+  body: async () => {
+    await using program = await openProgram();
+    const { stdout } = await program.runApart(["plan", "--backend=iptables", "-"], {
+      stdin: NETWORK,
+    });
+    const sections = sectionsOf(stdout);
+    assertEquals(
+      sections.map(({ argv }) => argv.join(" ")).filter((line) => line.includes("tables")),
+      [
+        "iptables-nft-restore --noflush --wait=60",
+        "ip6tables-nft-restore --noflush --wait=60",
+      ],
+    );
+    const [first] = sections;
+    assertStringIncludes(first?.script ?? "", "*filter\n-N BRIDGEWALL_FROM\n");
+    assert(first?.script.endsWith("COMMIT\n"));
+  },
+});

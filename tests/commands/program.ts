@@ -15,9 +15,24 @@ export interface Program extends AsyncDisposable {
   run(words: readonly string[], options?: RunOptions): Promise<Finished>;
   /** Runs it in a network namespace that is gone afterwards. Needs root. */
   runApart(words: readonly string[], options?: RunOptions): Promise<Finished>;
+  /** Runs it apart where these programs are not installed. */
+  runWithout(
+    programs: readonly string[],
+    words: readonly string[],
+    options?: RunOptions,
+  ): Promise<Finished>;
   /** Writes a definition, and returns its path. */
   write(name: string, text: string): string;
 }
+
+/**
+ * Takes the programs away, in this mount namespace alone: what is not hidden stands as links in the
+ * place of the directory.
+ */
+const HIDE = `copy=$1; shift
+mkdir -p "$copy" && mount --bind /usr/sbin "$copy" &&
+mount -t tmpfs none /usr/sbin && ln -s "$copy"/* /usr/sbin/ &&
+for program in $0; do rm "/usr/sbin/$program" || exit; done && exec "$@"`;
 
 /** The program with an empty configuration and no records. */
 export async function openProgram(): Promise<Program> {
@@ -33,6 +48,10 @@ export async function openProgram(): Promise<Program> {
     directory,
     argv,
     run: (words, options) => run(argv(words), options),
+    runWithout: (programs, words, options) => {
+      const hide = ["sh", "-c", HIDE, programs.join(" "), `${directory}/sbin`];
+      return run(["unshare", "--net", "--mount", ...hide, ...argv(words)], options);
+    },
     runApart: (words, options) => run(["unshare", "--net", ...argv(words)], options),
     write: (name, text) => {
       const path = `${directory}/${name}`;

@@ -1,5 +1,5 @@
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { chooseBackend, explainUnusable } from "../../core/choose_backend.ts";
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { chooseBackend, explainUnusable, namedBackend } from "../../core/choose_backend.ts";
 import {
   type Detection,
   type FirewallBackend,
@@ -9,47 +9,88 @@ import { emptyWorld, startProcess } from "../support/model_host.ts";
 
 const { host } = startProcess(emptyWorld(), {}).context;
 
-function backend(name: string, detection: Detection): FirewallBackend {
+/** A backend, and how often it was asked whether it can be used. */
+interface Asked extends FirewallBackend {
+  readonly asked: () => number;
+}
+
+function backend(name: string, detection: Detection): Asked {
+  let asked = 0;
   return {
     // Names of backends to come.
     name: name as FirewallBackend["name"],
-    detect: () => Promise.resolve(detection),
-    compile: () => ({ networks: [], reset: [] }),
+    detect: () => {
+      asked++;
+      return Promise.resolve(detection);
+    },
+    questions: () => [],
+    compile: () => ({ networks: [], reset: [], unseen: [] }),
     inspect: () => Promise.resolve({ networks: [], drift: [] }),
+    asked: () => asked,
   };
 }
 
-const NFTABLES = backend("nftables", { usable: true, evidence: "nft 1.0.6" });
-const IPTABLES = backend("iptables", {
-  usable: false,
-  evidence: "iptables is not installed",
-  hint: "Install the package iptables",
-});
-const ALL = [NFTABLES, IPTABLES];
+function nftables(usable: boolean): Asked {
+  return backend("nftables", { usable, evidence: "nft 1.0.6" });
+}
 
-Deno.test("the most preferred backend is used, unless another one was asked for", () => {
-  assertEquals(chooseBackend(ALL, undefined), NFTABLES);
-  assertEquals(chooseBackend(ALL, "iptables"), IPTABLES);
+function iptables(usable: boolean): Asked {
+  const evidence = usable ? "iptables-nft 1.8.9" : "iptables is not installed";
+  return backend("iptables", { usable, evidence, hint: "Install the package iptables" });
+}
+
+Deno.test("the first backend that can be used is chosen, and those behind it are not asked", async () => {
+  const [first, second] = [nftables(true), iptables(true)];
+  assertEquals(await chooseBackend([first, second], undefined, host), first);
+  assertEquals([first.asked(), second.asked()], [1, 0]);
 });
 
-Deno.test("a backend that this program does not have is refused with those it has", () => {
+Deno.test("a backend that cannot be used gives way to the next one that can", async () => {
+  const [first, second] = [nftables(false), iptables(true)];
+  assertEquals(await chooseBackend([first, second], undefined, host), second);
+});
+
+Deno.test("where none can be used, the evidence of all is told, and the first thing to type", async () => {
+  const error = await assertRejects(
+    () => chooseBackend([nftables(false), iptables(false)], undefined, host),
+    NoBackendError,
+  );
+  assertEquals(error.message.split("\n"), [
+    "Cannot use any backend on this host",
+    "  nftables: nft 1.0.6",
+    "  iptables: iptables is not installed",
+  ]);
+  assertEquals(error.hint, "Install the package iptables");
+  const none = await assertRejects(() => chooseBackend([], undefined, host), NoBackendError);
+  assertEquals(none.hint, "See `bridgewall backends`");
+});
+
+Deno.test("a backend that was asked for is taken unseen, also when it cannot be used", async () => {
+  const [first, second] = [nftables(true), iptables(false)];
+  assertEquals(await chooseBackend([first, second], "iptables", host), second);
+  assertEquals([first.asked(), second.asked()], [0, 0]);
+});
+
+Deno.test("a backend that this program does not have is refused with those it has", async () => {
+  const all = [nftables(true), iptables(true)];
   const error = assertThrows(
-    () => chooseBackend(ALL, "pf"),
+    () => namedBackend(all, "pf"),
     NoBackendError,
     'Cannot use the backend "pf": this program has no such backend',
   );
   assertEquals(error.hint, "Choose one of `nftables`, `iptables`");
-  assertThrows(() => chooseBackend(ALL, "NFTABLES"), NoBackendError);
-  assertThrows(() => chooseBackend(ALL, ""), NoBackendError);
-  assertThrows(() => chooseBackend([], undefined), NoBackendError);
+  assertThrows(() => namedBackend(all, "NFTABLES"), NoBackendError);
+  await assertRejects(() => chooseBackend(all, "", host), NoBackendError);
 });
 
 Deno.test("a failure on a usable backend keeps its own reason", async () => {
-  assertEquals(await explainUnusable(ALL, NFTABLES, host), undefined);
+  const usable = nftables(true);
+  assertEquals(await explainUnusable([usable, iptables(false)], usable, host), undefined);
 });
 
 Deno.test("a failure on an unusable backend tells the evidence of every candidate", async () => {
-  const error = await explainUnusable(ALL, IPTABLES, host);
+  const unusable = iptables(false);
+  const error = await explainUnusable([nftables(true), unusable], unusable, host);
   assertEquals(error?.message.split("\n"), [
     'Cannot use the backend "iptables" on this host',
     "  nftables: nft 1.0.6",
@@ -65,5 +106,5 @@ Deno.test("without one thing to type, the hint names the command that tells more
 });
 
 Deno.test("the name of a backend is shown without what a terminal would act on", () => {
-  assertThrows(() => chooseBackend(ALL, "\x1b[2J"), NoBackendError, '"\\u{1b}[2J"');
+  assertThrows(() => namedBackend([nftables(true)], "\x1b[2J"), NoBackendError, '"\\u{1b}[2J"');
 });

@@ -5,6 +5,8 @@ import type { Network } from "../../core/network/network.ts";
 import { parseNetwork } from "../../core/network/parse_network.ts";
 import { derivePolicy, type PlacedNetwork } from "../../core/policy/derive_policy.ts";
 import type { FilteredPolicy } from "../../core/policy/policy.ts";
+import { NO_ANSWERS } from "../../core/commands/snapshot.ts";
+import type { Facts } from "../../core/firewall_backend.ts";
 import type { HostFacts } from "../../core/host.ts";
 
 /** A host on which nothing has been done yet. */
@@ -14,6 +16,14 @@ export const FRESH_HOST: HostFacts = {
   forwarding: { ipv4: false, ipv6: false },
   advertised: [],
   clsact: [],
+};
+
+/** What a backend knows of that host: nothing stands, and nobody was asked. */
+export const FRESH_FACTS: Facts = {
+  host: FRESH_HOST,
+  records: [],
+  standing: [],
+  answers: NO_ANSWERS,
 };
 
 /** Elements for the two kinds of addresses that most tests need. */

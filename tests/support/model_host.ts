@@ -1,11 +1,13 @@
 /** A host in memory, on which every single effect can fail or be the last one. */
 import { backends } from "../../backends/mod.ts";
-import type { Command, CommandResult } from "../../core/command.ts";
+import type { Command } from "../../core/command.ts";
 import type { Context, DefinitionText } from "../../core/commands/context.ts";
 import type { Host, HostFacts } from "../../core/host.ts";
-import { RecordError } from "../../core/record/record.ts";
+import { type Record, RecordError } from "../../core/record/record.ts";
 import { formatRecord, parseRecord } from "../../core/record/record_xml.ts";
-import { type Ruleset, runScript } from "./model_nft.ts";
+import { describeTables } from "./model_iptables.ts";
+import { describeRuleset } from "./model_nft.ts";
+import { type Machine, runProgram } from "./model_programs.ts";
 
 /** The process is gone: nothing after this is run. */
 export class Killed extends Error {
@@ -16,8 +18,7 @@ export class Killed extends Error {
 export type Fate = "works" | "fails" | "dies before" | "dies after";
 
 /** What outlives a process. */
-export interface World {
-  ruleset: Ruleset;
+export interface World extends Machine {
   /** Status files by the name of their network. */
   files: Map<string, string>;
   /** The facts of the host. */
@@ -28,6 +29,10 @@ export interface World {
 export function emptyWorld(facts: Partial<HostFacts> = {}): World {
   return {
     ruleset: new Map(),
+    tables: new Map(),
+    variant: "nft",
+    missing: new Set(),
+    ipv6: true,
     files: new Map(),
     facts: {
       interfaces: ["virbr0", "virbr1", "virbr2"],
@@ -40,6 +45,49 @@ export function emptyWorld(facts: Partial<HostFacts> = {}): World {
   };
 }
 
+/** The same world, which then goes its own way. */
+export function copyWorld(world: World): World {
+  return { ...world, files: new Map(world.files) };
+}
+
+/** Chains whose rules are those of networks, each for its own packets: their order means nothing. */
+const UNORDERED = /^ {2}BRIDGEWALL_(?!LET$).*(?:\n {4}.*)+/gm;
+
+/** All rules of all programs as text, the same for hosts that do the same. */
+export function describeRules({ ruleset, tables }: Machine): string {
+  const restored = [...tables].flatMap(([program, own]) => {
+    const text = describeTables(own).replaceAll(UNORDERED, (chain) => {
+      const [name, ...rules] = chain.split("\n");
+      return [name, ...rules.toSorted()].join("\n");
+    });
+    return text === "" ? [] : [`${program}\n${text}`];
+  });
+  return [describeRuleset(ruleset), ...restored.toSorted()].join("\n");
+}
+
+/** Rules and records as text. */
+export function describeWorld(world: World): string {
+  const records = [...world.files].toSorted(([one], [other]) => one < other ? -1 : 1).flat();
+  return [describeRules(world), ...records].join("\n");
+}
+
+/**
+ * What becomes of an effect.
+ *
+ * @param effect Its number, the first being 0.
+ * @param command What is run; absent for a record.
+ */
+export type FateOf = (effect: number, command?: Command) => Fate;
+
+const RECORDS = new Map<string, Record>();
+
+/** Reads each record once: the same few come again and again. */
+function readRecord(name: string, text: string): Record {
+  const record = RECORDS.get(text) ?? parseRecord(text, name);
+  RECORDS.set(text, record);
+  return record;
+}
+
 /** One process in the world. `effects` counts what it has done to it. */
 export interface Process {
   readonly context: Context;
@@ -47,18 +95,23 @@ export interface Process {
   readonly said: readonly string[];
 }
 
-/** @param fateOf What becomes of the effect with this number, the first being 0. */
+/**
+ * @param fateOf Absent: everything works.
+ * @param backend The one that is asked for.
+ */
 export function startProcess(
   world: World,
-  definitions: Readonly<Record<string, string>>,
-  fateOf: (effect: number) => Fate = () => "works",
+  definitions: Readonly<globalThis.Record<string, string>>,
+  fateOf?: FateOf,
+  backend?: string,
 ): Process {
   let count = 0;
   let dead = false;
   const said: string[] = [];
-  function effect<Result>(run: () => Result, fail: () => Result): Result {
+  function effect<Result>(run: () => Result, fail: () => Result, command?: Command): Result {
     if (dead) throw new Killed("the process is dead");
-    const fate = fateOf(count++);
+    const fate = fateOf?.(count, command) ?? "works";
+    count++;
     if (fate === "dies before") dead = true;
     if (dead) throw new Killed("dead before the effect");
     const result = fate === "fails" ? fail() : run();
@@ -76,18 +129,18 @@ export function startProcess(
     facts: () => Promise.resolve(world.facts),
     run: (command) =>
       Promise.resolve().then(() =>
-        effect(() => runOn(world, command), () => ({
+        effect(() => runProgram(world, command), () => ({
           status: 1,
           stdout: "",
           stderr: "Error: Device or resource busy",
-        }))
+        }), command)
       ),
     records: {
       directory: "memory",
       readAll: () =>
         Promise.resolve(
           [...world.files].toSorted(([one], [other]) => one < other ? -1 : 1)
-            .map(([name, text]) => parseRecord(text, name)),
+            .map(([name, text]) => readRecord(name, text)),
         ),
       write: (record) =>
         Promise.resolve().then(() =>
@@ -102,7 +155,7 @@ export function startProcess(
   const context: Context = {
     host,
     backends: backends({ table: "bridgewall" }),
-    options: { sysctl: true, wait: 0 },
+    options: { sysctl: true, wait: 0, ...(backend === undefined ? {} : { backend }) },
     definitions: {
       read: (name) => Promise.resolve(read(name)),
       readAll: () => Promise.resolve(Object.keys(definitions).map(read)),
@@ -114,14 +167,4 @@ export function startProcess(
     },
   };
   return { context, effects: () => count, said };
-}
-
-function runOn(world: World, { program, args, stdin }: Command): CommandResult {
-  const done = { status: 0, stdout: "", stderr: "" };
-  if (program !== "nft") return done;
-  if (args[0] === "--version") return { ...done, stdout: "nftables v1.0.6\n" };
-  if (args[0] !== "-f") return done;
-  const { ruleset, error } = runScript(world.ruleset, stdin ?? "");
-  world.ruleset = ruleset;
-  return error === undefined ? done : { ...done, status: 1, stderr: `Error: ${error}` };
 }

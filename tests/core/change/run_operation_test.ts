@@ -3,7 +3,16 @@ import type { Step } from "../../../core/change/change.ts";
 import type { Operation } from "../../../core/change/operation.ts";
 import { NotRestoredError, runOperation, takeBack } from "../../../core/change/run_operation.ts";
 import { StepFailedError } from "../../../core/change/step_error.ts";
-import { entering, group, input, NOTHING, standing, step } from "../../support/operation.ts";
+import {
+  anew,
+  entering,
+  group,
+  input,
+  NOTHING,
+  restore,
+  standing,
+  step,
+} from "../../support/operation.ts";
 import { scriptedRunner } from "../../support/scripted_runner.ts";
 
 const LOSS = { loss: "DHCP suffers", undo: input("tc", "undo") };
@@ -70,16 +79,21 @@ Deno.test("a removal whose errors say nothing is passed over", async () => {
   assertEquals(runner.ran, ["tc: gone", "nft: remove"]);
 });
 
-Deno.test("when the first command fails, nothing is left to restore", async () => {
+Deno.test("when the first command fails, there is nothing to take back", async () => {
   const runner = scriptedRunner(() => ({ status: 1, stderr: "Error: no\n" }));
-  const operation = { ...NOTHING, entering: [entering("one", step(input("nft", "add")))] };
+  const operation = {
+    ...NOTHING,
+    entering: [entering("one", step(input("nft", "add")))],
+    rebuild: () => Promise.resolve(anew([input("nft", "delete table")], [])),
+  };
+  const progress = { touched: false };
   const error = await assertRejects(
-    () => runOperation(runner, operation, () => Promise.resolve(operation)),
+    () => runOperation(runner, operation, progress),
     StepFailedError,
     "Cannot do add: nft exited with status 1",
   );
   assertStringIncludes(error.message, "1 | add");
-  assertEquals(runner.ran, ["nft: add"]);
+  assertEquals(progress, { touched: false });
 });
 
 const HALFWAY: Operation = {
@@ -92,20 +106,41 @@ const RESTORE: Operation = {
   leaving: [standing(group(input("nft", "take back")))],
 };
 
-Deno.test("when a later command fails, what was done is taken back", async () => {
+Deno.test("when a later command fails, there is something to take back", async () => {
   const runner = scriptedRunner(({ program }) => ({ status: program === "sysctl" ? 255 : 0 }));
-  await assertRejects(
-    () => runOperation(runner, HALFWAY, () => Promise.resolve(RESTORE)),
+  const progress = { touched: false };
+  const error = await assertRejects(
+    () => runOperation(runner, HALFWAY, progress),
     StepFailedError,
     "Cannot switch on forwarding: sysctl exited with status 255",
   );
-  assertEquals(runner.ran, ["nft: add", "sysctl -w x=1", "nft: take back"]);
+  assertEquals([runner.ran, progress], [["nft: add", "sysctl -w x=1"], { touched: true }]);
+  assertEquals(await takeBack(runner, RESTORE, error), { warnings: [], undone: [], gone: [] });
+  assertEquals(runner.ran.at(-1), "nft: take back");
+});
+
+Deno.test("a script of iptables that fails may have been taken in part, one of nft is not", async () => {
+  for (const [program, touched] of [["nft", false], ["iptables-nft-restore", true]] as const) {
+    const runner = scriptedRunner(({ args }) => ({ status: args.includes("--test") ? 0 : 1 }));
+    const command = program === "nft" ? input(program, "add") : restore(program, "-A one");
+    const one = entering("one", step(command));
+    const progress = { touched: false };
+    const rebuild = () => Promise.resolve(anew([], [one]));
+    await assertRejects(
+      () => runOperation(runner, { ...NOTHING, entering: [one], rebuild }, progress),
+      StepFailedError,
+    );
+    assertEquals(progress, { touched }, program);
+  }
 });
 
 Deno.test("when taking back fails too, both reasons are told", async () => {
-  const runner = scriptedRunner((_, line) => ({ status: line === "nft: add" ? 0 : 1 }));
+  const runner = scriptedRunner(() => ({ status: 1 }));
+  const cause = new Error("Cannot switch on forwarding: sysctl exited with status 255");
+  const rebuild: Operation["rebuild"] = () =>
+    Promise.resolve(anew([input("nft", "delete table")], []));
   const error = await assertRejects(
-    () => runOperation(runner, HALFWAY, () => Promise.resolve(RESTORE)),
+    () => takeBack(runner, { ...RESTORE, rebuild }, cause),
     NotRestoredError,
   );
   assertStringIncludes(error.message, "Cannot switch on forwarding");
@@ -114,29 +149,30 @@ Deno.test("when taking back fails too, both reasons are told", async () => {
     "What stood before could not be restored either: Cannot remove the rules: nft exited",
   );
   assert(error.hint !== undefined);
-  await assertRejects(() => takeBack(runner, RESTORE, new Error("disk full")), NotRestoredError);
 });
+
+const REBUILT = anew([input("nft", "delete table")], [
+  entering("two", step(input("nft", "add two")), step(input("tc", "queue two"), LOSS)),
+  entering("one", step(input("nft", "add one")), step(input("tc", "queue"), LOSS)),
+]);
 
 const EDITED: Operation = {
   ...NOTHING,
   leaving: [standing(group(input("nft", "remove old")))],
   entering: [entering("one", step(input("nft", "add one")), step(input("tc", "queue"), LOSS))],
   settings: [SYSCTL],
-  rebuild: () =>
-    Promise.resolve([
-      step(input("nft", "delete table")),
-      step(input("nft", "add two")),
-      step(input("tc", "queue two"), LOSS),
-    ]),
+  rebuild: () => Promise.resolve(REBUILT),
 };
 
 Deno.test("rules that somebody edited are made anew, in one run", async () => {
   const runner = scriptedRunner((_, line) =>
     line.includes("remove old") ? { status: 1, stderr: "Error: busy\nremove old" } : {}
   );
-  assertEquals((await runOperation(runner, EDITED)).warnings, [
+  const { warnings, rebuilt } = await runOperation(runner, EDITED);
+  assertEquals(warnings, [
     "All rules were made anew, because the first attempt failed (Error: busy)",
   ]);
+  assertEquals(rebuilt, REBUILT.entering);
   assertEquals(runner.ran, [
     "nft: remove old / add one",
     "nft: delete table / add two / add one",

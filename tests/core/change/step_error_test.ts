@@ -27,7 +27,7 @@ Deno.test("a failure shows the program's own words and the numbered script", () 
 });
 
 Deno.test("a program that is missing or may not be run is named", () => {
-  const ended = (status: number): string => outcome(NFT, { status, stdout: "", stderr: "" });
+  const ended = (status: number): string => outcome(NFT, status);
   assertEquals(ended(127), 'the program "nft" is not installed');
   assertEquals(ended(126), 'the program "nft" may not be run');
   assertEquals(ended(3), "nft exited with status 3");
@@ -69,6 +69,11 @@ Deno.test("longer scripts are shown only around the lines that are complained of
     8,
     9,
   ]);
+  assertEquals(numbers("iptables-restore v1.8.9 (nf_tables): \nline 7: CHAIN_ADD failed"), [
+    ...[5, 6, 7, 8, 9],
+  ]);
+  assertEquals(numbers("iptables-restore: line 7 failed\n"), [5, 6, 7, 8, 9]);
+  assertEquals(numbers("Error occurred at line: 7\nTry `iptables-restore -h'"), [5, 6, 7, 8, 9]);
   assertEquals(numbers("Error: cannot open shared object\n"), []);
   assertStringIncludes(failed(script(300), "/dev/stdin:9:1-4: Error\n").join("\n"), "  9 | line 9");
 });

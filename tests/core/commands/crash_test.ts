@@ -1,35 +1,25 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Context } from "../../../core/commands/context.ts";
-import { down } from "../../../core/commands/down.ts";
-import { reload } from "../../../core/commands/reload.ts";
-import { up } from "../../../core/commands/up.ts";
-import { HostError } from "../../../core/host.ts";
-import { RecordError } from "../../../core/record/record.ts";
 import {
-  emptyWorld,
-  type Fate,
-  Killed,
-  startProcess,
-  type World,
-} from "../../support/model_host.ts";
-import { describeRuleset } from "../../support/model_nft.ts";
-
-const DEFINITIONS = {
-  nat: definition("one", "nat", 0),
-  route: definition("one", "route", 0),
-  macvtap: "<network><name>one</name><forward mode='bridge'/><bridge name='br9'/></network>",
-  second: definition("two", "nat", 1),
-  third: definition("three", "isolated", 2),
-};
-
-function definition(name: string, mode: string, number: number): string {
-  const forward = mode === "isolated" ? "" : `<forward mode='${mode}'/>`;
-  return `<network><name>${name}</name>${forward}<bridge name='virbr${number}'/>` +
-    `<ip address='10.0.${number}.1' prefix='24'><dhcp>` +
-    `<range start='10.0.${number}.9' end='10.0.${number}.99'/></dhcp></ip></network>`;
-}
-
-type Work = (context: Context) => Promise<unknown>;
+  assertDone,
+  assertMended,
+  type Case,
+  disturb,
+  frameOf,
+  isRefusal,
+  lasting,
+  once,
+} from "../../support/disturbance.ts";
+import { copyWorld, describeWorld, Killed } from "../../support/model_host.ts";
+import {
+  bringUp,
+  type Ground,
+  GROUNDS,
+  reloadAgain,
+  takeDown,
+  takeTurn,
+  type Work,
+  worldAfter,
+} from "../../support/turns.ts";
 
 /** What stands before, and the command that is disturbed. */
 const CASES: readonly { readonly says: string; readonly before: Work[]; readonly work: Work }[] = [
@@ -42,133 +32,58 @@ const CASES: readonly { readonly says: string; readonly before: Work[]; readonly
   { says: "down of one of two", before: [bringUp("nat", "second")], work: takeDown("one") },
   { says: "down of the last", before: [bringUp("nat")], work: takeDown("one") },
   { says: "down of all", before: [bringUp("nat", "second", "third")], work: takeDown() },
-  {
-    says: "reload",
-    before: [bringUp("nat", "second", "third")],
-    work: (context) => reload(context, { names: [], all: true }),
-  },
+  { says: "reload", before: [bringUp("nat", "second", "third")], work: reloadAgain() },
 ];
 
-function bringUp(...names: (keyof typeof DEFINITIONS)[]): Work {
-  return (context) => up(context, { names, all: false });
+function casesOn(ground: Ground): readonly Case[] {
+  return CASES.map(({ says, before, work }) => ({
+    says: `${says} with ${ground.name}`,
+    before: before.map((one) => ({ ground, work: one })),
+    turn: { ground, work },
+  }));
 }
 
-function takeDown(...names: string[]): Work {
-  return (context) => down(context, { names, all: names.length === 0 });
-}
-
-async function worldAfter(works: readonly Work[]): Promise<World> {
-  const world = emptyWorld();
-  for (const work of works) await work(startProcess(world, DEFINITIONS).context);
-  return world;
-}
-
-function copy(world: World): World {
-  return { ...world, files: new Map(world.files) };
-}
-
-/** Rules and records as text. */
-function describe({ ruleset, files }: World): string {
-  const records = [...files].toSorted(([one], [other]) => one < other ? -1 : 1).flat();
-  return [describeRuleset(ruleset), ...records].join("\n");
-}
-
-/** Runs the command once for every effect that it has, each of them meeting that fate. */
-async function disturb(
-  { before, work }: (typeof CASES)[number],
-  fate: Fate,
-  afterwards: (world: World, error: unknown) => Promise<void>,
-  lasting = false,
-): Promise<number> {
-  const start = await worldAfter(before);
-  for (let effect = 0;; effect++) {
-    const world = copy(start);
-    const process = startProcess(
-      world,
-      DEFINITIONS,
-      (one) => one === effect || (lasting && one > effect) ? fate : "works",
-    );
-    const error = await work(process.context).then(() => undefined, (thrown) => thrown);
-    if (process.effects() <= effect) return effect;
-    await afterwards(world, error);
-  }
-}
-
-/** The next command puts things right; then every network is as before or as wanted, and its rules are. */
-async function assertWhole(world: World, start: World, end: World): Promise<void> {
-  await takeDown("nobody")(startProcess(world, DEFINITIONS).context);
-  for (const name of ["one", "two", "three"]) {
-    const record = world.files.get(name);
-    assert(record === start.files.get(name) || record === end.files.get(name), record);
-  }
-  assertEquals(describeRuleset(world.ruleset), await promised(world));
-}
-
-/** The rules that the records of the world promise, made from nothing. */
-async function promised({ files, facts }: World): Promise<string> {
-  const world = { ...emptyWorld(facts), files: new Map(files) };
-  await reload(startProcess(world, DEFINITIONS).context, { names: [], all: true });
-  return describeRuleset(world.ruleset);
-}
-
-for (const one of CASES) {
+for (const one of GROUNDS.flatMap(casesOn)) {
   for (const fate of ["dies before", "dies after"] as const) {
     Deno.test(`a process that ${fate} any effect of ${one.says} leaves nothing half-done`, async () => {
-      const [start, end] = [
-        await worldAfter(one.before),
-        await worldAfter([...one.before, one.work]),
-      ];
-      const effects = await disturb(one, fate, async (world, error) => {
+      const frame = await frameOf(one);
+      const effects = await disturb(frame, once(fate), async (world, error) => {
         assert(error instanceof Killed, String(error));
-        await assertWhole(world, start, end);
+        await assertMended(world, frame);
       });
       assert(effects > 2, `only ${effects} effects`);
     });
   }
 
   Deno.test(`a failure of any effect of ${one.says} leaves the host as before, or as wanted`, async () => {
-    const [start, end] = [
-      await worldAfter(one.before),
-      await worldAfter([...one.before, one.work]),
-    ];
-    await disturb(one, "fails", (world, error) => {
-      assert(
-        error === undefined || error instanceof HostError || error instanceof RecordError,
-        String(error),
-      );
-      const outcome = describe(world);
-      // Without its optional step, a network has nothing that would take that step back.
-      const essential = (text: string): string =>
-        text.replace(/ *<group ignoreErrors="yes">[^]*?<\/group>\n/g, "");
-      if (error === undefined) assertEquals(essential(outcome), essential(describe(end)));
-      else assertEquals(outcome, describe(start));
-      return Promise.resolve();
+    const frame = await frameOf(one);
+    await disturb(frame, once("fails"), async (world, error) => {
+      if (error === undefined) return await assertDone(world, frame);
+      assert(isRefusal(error), String(error));
+      assertEquals(describeWorld(world), describeWorld(frame.start));
+    });
+  });
+
+  Deno.test(`when nothing works any more during ${one.says}, the next command mends it`, async () => {
+    const frame = await frameOf(one);
+    await disturb(frame, lasting("fails"), async (world, error) => {
+      assert(isRefusal(error), String(error));
+      await assertMended(world, frame);
     });
   });
 }
 
-for (const one of CASES) {
-  Deno.test(`when nothing works any more during ${one.says}, the next command mends it`, async () => {
-    const [start, end] = [
-      await worldAfter(one.before),
-      await worldAfter([...one.before, one.work]),
-    ];
-    await disturb(one, "fails", async (world, error) => {
-      assert(error instanceof HostError || error instanceof RecordError, String(error));
-      await assertWhole(world, start, end);
-    }, true);
-  });
-}
-
 Deno.test("a process killed twice while putting things right still leaves nothing half-done", async () => {
-  const start = await worldAfter([bringUp("nat", "second")]);
-  const world = copy(start);
-  const dying = startProcess(world, DEFINITIONS, (effect) => effect === 1 ? "dies after" : "works");
-  await bringUp("route")(dying.context).catch(() => {});
-  for (const fate of ["dies before", "dies after"] as const) {
-    const helper = startProcess(world, DEFINITIONS, (effect) => effect === 0 ? fate : "works");
-    await takeDown("nobody")(helper.context).catch(() => {});
+  for (const ground of GROUNDS) {
+    const start = await worldAfter([{ ground, work: bringUp("nat", "second") }]);
+    const world = copyWorld(start);
+    const turn = { ground, work: bringUp("route") };
+    await takeTurn(world, turn, (effect) => effect === 1 ? "dies after" : "works");
+    const helper = { ground, work: takeDown("nobody") };
+    for (const fate of ["dies before", "dies after"] as const) {
+      await takeTurn(world, helper, (effect) => effect === 0 ? fate : "works");
+    }
+    await takeTurn(world, helper);
+    assertEquals(describeWorld(world), describeWorld(start));
   }
-  await takeDown("nobody")(startProcess(world, DEFINITIONS).context);
-  assertEquals(describe(world), describe(start));
 });

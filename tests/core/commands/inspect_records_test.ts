@@ -11,8 +11,11 @@ const DEFINITIONS = {
     "<network><name>lan</name><bridge name='virbr0'/><ip address='10.0.0.1' prefix='24'/></network>",
 };
 
-async function bringUp(world: World): Promise<void> {
-  await up(startProcess(world, DEFINITIONS).context, { names: ["lan"], all: false });
+async function bringUp(world: World, backend?: string): Promise<void> {
+  await up(startProcess(world, DEFINITIONS, undefined, backend).context, {
+    names: ["lan"],
+    all: false,
+  });
 }
 
 /** A process that looks at the world; every lock and every inspection is told, with its networks. */
@@ -23,12 +26,15 @@ function observer(
   const told: string[] = [];
   const { context } = startProcess(world, DEFINITIONS);
   const { host } = context;
-  const inspect: FirewallBackend["inspect"] = async (_host, policies) => {
-    const names = policies.map(({ network }) => network);
-    told.push(`inspect ${names.join(",")}`.trimEnd());
-    if (told.length === 1) await meanwhile();
-    return { networks: names.map((network) => ({ network })), drift: [] };
-  };
+  const observed = (backend: FirewallBackend): FirewallBackend => ({
+    ...backend,
+    inspect: async (_host, installed) => {
+      const names = installed.map(({ policy: { network } }) => network);
+      told.push(`${backend.name}: ${names.join(",")}`.trimEnd());
+      if (told.length === 1) await meanwhile();
+      return { networks: names.map((network) => ({ network })), drift: [] };
+    },
+  });
   const lock: typeof host.records.lock = (seconds, onWait) => {
     told.push("lock");
     return host.records.lock(seconds, onWait);
@@ -37,7 +43,7 @@ function observer(
     told,
     context: {
       ...context,
-      backends: context.backends.map((backend) => ({ ...backend, inspect })),
+      backends: context.backends.map(observed),
       host: { ...host, records: { ...host.records, lock } },
     },
   };
@@ -49,13 +55,21 @@ Deno.test("networks on record are looked at under the lock", async () => {
   const { context, told } = observer(world);
   const { networks } = await inspectRecords(context);
   assertEquals(networks.map(({ record }) => record.name), ["lan"]);
-  assertEquals(told, ["lock", "inspect lan"]);
+  assertEquals(told, ["lock", "nftables: lan", "iptables:"]);
+});
+
+Deno.test("each backend is asked about the networks whose rules it holds", async () => {
+  const world = emptyWorld();
+  await bringUp(world, "iptables");
+  const { context, told } = observer(world);
+  await inspectRecords(context);
+  assertEquals(told, ["lock", "nftables:", "iptables: lan"]);
 });
 
 Deno.test("without records no lock is taken: there may be no place for it", async () => {
   const { context, told } = observer(emptyWorld());
   assertEquals((await inspectRecords(context)).networks, []);
-  assertEquals(told, ["inspect"]);
+  assertEquals(told, ["nftables:", "iptables:"]);
 });
 
 Deno.test("a first network that comes up meanwhile is looked at again, under the lock", async () => {
@@ -63,7 +77,7 @@ Deno.test("a first network that comes up meanwhile is looked at again, under the
   const { context, told } = observer(world, () => bringUp(world));
   const { networks } = await inspectRecords(context);
   assertEquals(networks.map(({ record }) => record.name), ["lan"]);
-  assertEquals(told, ["inspect", "lock", "inspect lan"]);
+  assertEquals(told, ["nftables:", "iptables:", "lock", "nftables: lan", "iptables:"]);
 });
 
 Deno.test("a user who is not root is told to be", async () => {

@@ -1,0 +1,70 @@
+import { assertEquals } from "@std/assert";
+import { listBackends } from "../../../core/commands/list_backends.ts";
+import type { CommandOutput } from "../../../core/commands/context.ts";
+import type { FirewallBackend } from "../../../core/firewall_backend.ts";
+import { emptyWorld, startProcess } from "../../support/model_host.ts";
+
+/** `backends` on a host that can use some of them, with one of them asked for. */
+async function list(usable: readonly string[], asked?: string): Promise<CommandOutput> {
+  const { context } = startProcess(emptyWorld(), {}, undefined, asked);
+  const detected = (backend: FirewallBackend): FirewallBackend => ({
+    ...backend,
+    detect: () =>
+      Promise.resolve(
+        usable.includes(backend.name)
+          ? { usable: true, evidence: `${backend.name} 1.0` }
+          : { usable: false, evidence: "not installed", hint: "Install it" },
+      ),
+  });
+  return await listBackends({ ...context, backends: context.backends.map(detected) });
+}
+
+Deno.test("the backends that can be used are listed with the one that is chosen", async () => {
+  const { text, exitCode } = await list(["nftables", "iptables"]);
+  assertEquals([text, exitCode], [[
+    "BACKEND   USABLE       EVIDENCE",
+    "nftables  yes, chosen  nftables 1.0",
+    "iptables  yes          iptables 1.0",
+  ], 0]);
+});
+
+Deno.test("one that cannot be used gives way to the next", async () => {
+  const { text, exitCode } = await list(["iptables"]);
+  assertEquals([text, exitCode], [[
+    "BACKEND   USABLE       EVIDENCE",
+    "nftables  no           not installed",
+    "iptables  yes, chosen  iptables 1.0",
+  ], 0]);
+});
+
+Deno.test("one that was asked for is chosen before others", async () => {
+  const { text, exitCode } = await list(["nftables", "iptables"], "iptables");
+  assertEquals([text, exitCode], [[
+    "BACKEND   USABLE       EVIDENCE",
+    "nftables  yes          nftables 1.0",
+    "iptables  yes, chosen  iptables 1.0",
+  ], 0]);
+});
+
+Deno.test("one that was asked for and cannot be used is replaced by none: exit code 4", async () => {
+  const { text, exitCode } = await list(["iptables"], "nftables");
+  assertEquals([text, exitCode], [[
+    "BACKEND   USABLE     EVIDENCE",
+    "nftables  no, asked  not installed",
+    "iptables  yes        iptables 1.0",
+  ], 4]);
+  assertEquals((await list([])).exitCode, 4);
+});
+
+Deno.test("programs learn what is chosen, what was asked for, and everything about each", async () => {
+  assertEquals((await list(["iptables"])).json, {
+    chosen: "iptables",
+    asked: null,
+    backends: [
+      { name: "nftables", usable: false, evidence: "not installed", hint: "Install it" },
+      { name: "iptables", usable: true, evidence: "iptables 1.0" },
+    ],
+  });
+  const { chosen, asked } = (await list(["iptables"], "nftables")).json as Record<string, unknown>;
+  assertEquals([chosen, asked], [null, "nftables"]);
+});

@@ -1,0 +1,78 @@
+/** What the programs of a host in memory answer, and what they keep. */
+import type { Command, CommandResult, Program } from "../../core/command.ts";
+import { runRestore, saveTables, type Tables, type Variant } from "./model_iptables.ts";
+import { type Ruleset, runScript } from "./model_nft.ts";
+
+/** The rules of one host, and what it has to work with. */
+export interface Machine {
+  /** Those of nft. */
+  ruleset: Ruleset;
+  /** Those of each program of iptables, by the name of its restore. */
+  tables: ReadonlyMap<Program, Tables>;
+  /** Which variant `iptables` is. */
+  variant: Variant;
+  /** Programs that are not installed. */
+  missing: ReadonlySet<Program>;
+  /** False on a kernel without IPv6. */
+  ipv6: boolean;
+}
+
+const DONE: CommandResult = { status: 0, stdout: "", stderr: "" };
+
+/** Runs one program; what it knows nothing of works and says nothing. */
+export function runProgram(machine: Machine, command: Command): CommandResult {
+  const { program, args, stdin = "" } = command;
+  if (machine.missing.has(program)) {
+    return { ...DONE, status: 127, stderr: `${program}: not found` };
+  }
+  switch (program) {
+    case "nft":
+      return runNft(machine, args, stdin);
+    case "iptables": {
+      const variant = machine.variant === "nft" ? "nf_tables" : "legacy";
+      return { ...DONE, stdout: `iptables v1.8.9 (${variant})\n` };
+    }
+    case "iptables-nft-restore":
+    case "ip6tables-nft-restore":
+      return restore(machine, command, "nft");
+    case "iptables-legacy-restore":
+    case "ip6tables-legacy-restore":
+      return restore(machine, command, "legacy");
+    case "iptables-nft-save":
+      return save(machine, "iptables-nft-restore");
+    case "ip6tables-nft-save":
+      return save(machine, "ip6tables-nft-restore");
+    case "iptables-legacy-save":
+      return save(machine, "iptables-legacy-restore");
+    case "ip6tables-legacy-save":
+      return save(machine, "ip6tables-legacy-restore");
+    case "sysctl":
+      return args.includes("-n") && machine.ipv6 ? { ...DONE, stdout: "1\n" } : DONE;
+    case "tc":
+    case "ip":
+      return DONE;
+  }
+}
+
+function runNft(machine: Machine, args: readonly string[], script: string): CommandResult {
+  if (args[0] === "--version") return { ...DONE, stdout: "nftables v1.0.6\n" };
+  if (args[0] !== "-f") return DONE;
+  const { ruleset, error } = runScript(machine.ruleset, script);
+  machine.ruleset = ruleset;
+  return error === undefined ? DONE : { ...DONE, status: 1, stderr: `Error: ${error}` };
+}
+
+function restore(
+  machine: Machine,
+  { program, args, stdin = "" }: Command,
+  variant: Variant,
+): CommandResult {
+  const before = machine.tables.get(program) ?? new Map();
+  const { tables, error } = runRestore(before, stdin, variant, args.includes("--test"));
+  machine.tables = new Map([...machine.tables, [program, tables]]);
+  return error === undefined ? DONE : { ...DONE, status: 1, stderr: error };
+}
+
+function save({ tables }: Machine, program: Program): CommandResult {
+  return { ...DONE, stdout: saveTables(tables.get(program) ?? new Map()) };
+}

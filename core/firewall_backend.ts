@@ -22,7 +22,7 @@ export interface Answers {
 export interface Facts {
   /** Only what the command asked for is filled in. */
   readonly host: HostFacts;
-  /** The networks that are active now, those about to be replaced and those tried in vain included. */
+  /** The networks that are active now and, where all is made anew, whatever else may stand in part. */
   readonly records: readonly Installation[];
   /** What is installed already when the commands run: nothing when all is made anew. */
   readonly standing: readonly Installation[];

@@ -35,8 +35,18 @@ export function compileChange(
   return {
     networks: policies.map((policy) => networkChange(table, policy, facts)),
     unseen: [],
-    reset: [runScript([`add table inet ${table}`, `delete table inet ${table}`])],
+    reset: [...new Set([table, ...recordedTables(facts)])].map((name) =>
+      runScript([`add table inet ${name}`, `delete table inet ${name}`])
+    ),
   };
+}
+
+/** Tables by the names that they had when their networks came up: the configuration may have changed. */
+function recordedTables({ records }: Facts): readonly string[] {
+  const commands = records.flatMap(({ removal }) => removal).flatMap((group) => group.commands);
+  return commands.filter(({ program }) => program === "nft").flatMap(({ stdin = "" }) =>
+    [...stdin.matchAll(/^delete table inet (\S+)$/gm)].map(([, name = ""]) => name)
+  );
 }
 
 function refuseOldKernel({ host: { kernel } }: Facts): void {

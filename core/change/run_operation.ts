@@ -100,6 +100,7 @@ async function tryRebuild(
   try {
     const rebuild = await operation.rebuild();
     const rebuilt = await runRebuild(runner, rebuild, operation, progress);
+    if (operation.leaving.length + operation.staying.length === 0) return rebuilt;
     const warning = `All rules were made anew, because the first attempt failed (${
       firstLine(result.stderr)
     })`;
@@ -156,10 +157,13 @@ async function runTasks(
         break;
       case "gone":
         gone.push(command.program);
-        warnings.push(leftBehind(command));
+        warnings.push(leftBehind(command, result));
+        break;
+      case "forgotten":
+        warnings.push(leftBehind(command, result));
         break;
       case "lost":
-        warnings.push(lossOf(optional?.loss ?? NOT_REMOVED, command, result));
+        warnings.push(lossOf(optional?.loss ?? "", command, result));
         undone.push(...optional?.undone ?? []);
         if (optional !== undefined && refusal === undefined) await runner.run(optional.undo);
         break;
@@ -175,32 +179,38 @@ function mayHaveWorked({ program }: Command, { status }: CommandResult): boolean
   return status === 0 || (holdsRules(program) && program !== "nft" && status !== 127);
 }
 
-type Verdict = "done" | "try its parts" | "gone" | "lost" | "failed";
+type Verdict =
+  | "done"
+  | "try its parts"
+  /** Its rules stay until the program is there again. */
+  | "gone"
+  /** Rules that were left behind, which the program does not find as they were. */
+  | "forgotten"
+  | "lost"
+  | "failed";
 
 function judge(
   { task: { command, kind, optional, parts, mayFail }, refusal }: AskedTask,
-  { status }: CommandResult,
+  result: CommandResult,
   isFresh: boolean,
 ): Verdict {
+  const { status } = result;
   const ofRules = holdsRules(command.program);
   if (status === 0) return "done";
   if (parts !== undefined) return "try its parts";
   if (kind === "removal" && status === 127 && ofRules) return "gone";
   // Beside the rules a failure says nothing: what is to go may be gone with its interface.
-  if (mayFail) return ofRules ? "lost" : "done";
+  if (mayFail) return !ofRules ? "done" : isLocked(result) ? "gone" : "forgotten";
   if (optional === undefined) return "failed";
   // Rules that are refused may be so because of what stands: then all is made anew, and they with it.
   return refusal !== undefined || isFresh || !ofRules ? "lost" : "failed";
 }
 
-const NOT_REMOVED = "Rules that had been left behind could not be removed";
-
-/** What a program that is gone would have removed, so that somebody else can. */
-function leftBehind({ program, args, stdin }: Command): string {
+/** What a program would have removed, so that somebody else can. */
+function leftBehind({ program, args, stdin }: Command, { status }: CommandResult): string {
+  const install = status === 127 ? "install it and " : "";
   return [
-    `Rules were left behind, because ${
-      outcome({ program }, 127)
-    }. To remove them, install it and ` +
+    `Rules were left behind, because ${outcome({ program }, status)}. To remove them, ${install}` +
     `run \`${[program, ...args].join(" ")}\` with this input:`,
     ...(stdin ?? "").trimEnd().split("\n").map((line) => `  ${line}`),
   ].join("\n");

@@ -21,7 +21,8 @@ export function rebuildOf(
 ): Rebuild {
   const { backends, facts: host, answers, records } = snapshot;
   const previous = records.flatMap((record) => record.previous ?? []);
-  const known = { host, answers, records: [...records, ...previous, ...tried], standing: [] };
+  const anything = [...records, ...previous, ...tried, ...standing];
+  const known = { host, answers, records: anything, standing: [] };
   const changes = involvedBackends(backends, records, [...standing, ...tried])
     .map((backend) => backend.compile([], known));
   return {

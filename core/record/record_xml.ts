@@ -168,6 +168,9 @@ function parseXml(xml: string, refuse: Refuse): XmlElement {
 function readInstallation(parent: XmlElement, refuse: Refuse): Installation {
   const network = child(parent, "network") ?? refuse("it holds no <network>");
   const firewalls = children(parent, "firewall");
+  const names = firewalls.map(({ attributes }) => attributes["name"] ?? "");
+  const unknown = names.find((name) => name !== "fwRemoval" && name !== "fwLeft");
+  if (unknown !== undefined) refuse(`the <firewall> ${quoted(unknown)} is unknown`);
   const own = firewalls.find(({ attributes }) => attributes["name"] === "fwRemoval");
   const left = firewalls.filter(({ attributes }) => attributes["name"] === "fwLeft")
     .map((firewall) => readFirewall(firewall, refuse));

@@ -92,6 +92,8 @@ function readRecord(name: string, text: string): Record {
 export interface Process {
   readonly context: Context;
   readonly effects: () => number;
+  /** True when it was killed: what it still throws reaches nobody. */
+  readonly isDead: () => boolean;
   readonly said: readonly string[];
 }
 
@@ -166,5 +168,5 @@ export function startProcess(
       detail: () => {},
     },
   };
-  return { context, effects: () => count, said };
+  return { context, effects: () => count, isDead: () => dead, said };
 }

@@ -6,7 +6,7 @@ import { up } from "../../core/commands/up.ts";
 import type { BackendName } from "../../core/firewall_backend.ts";
 import type { Record as NetworkRecord } from "../../core/record/record.ts";
 import { parseRecord } from "../../core/record/record_xml.ts";
-import { emptyWorld, type FateOf, startProcess, type World } from "./model_host.ts";
+import { emptyWorld, type FateOf, Killed, startProcess, type World } from "./model_host.ts";
 import type { Variant } from "./model_iptables.ts";
 
 /** What a host makes rules with. */
@@ -84,8 +84,9 @@ export async function takeTurn(
   { readonly effects: number; readonly error: unknown; readonly said: readonly string[] }
 > {
   world.variant = variant ?? world.variant;
-  const { context, effects, said } = startProcess(world, DEFINITIONS, fateOf, backend);
-  const error = await work(context).then(() => undefined, (thrown) => thrown);
+  const { context, effects, isDead, said } = startProcess(world, DEFINITIONS, fateOf, backend);
+  const thrown = await work(context).then(() => undefined, (error) => error);
+  const error = isDead() ? new Killed() : thrown;
   if (fateOf === undefined && error !== undefined) throw error;
   return { effects: effects(), error, said };
 }

@@ -9,6 +9,7 @@ import {
 } from "../../../core/firewall_backend.ts";
 import { describeRuleset, runScript } from "../../support/model_nft.ts";
 import { INTERFACE_NAMES, policies } from "../../support/arbitrary.ts";
+import { standing } from "../../support/operation.ts";
 import { filtered, FRESH_FACTS, FRESH_HOST, IPV4, IPV6 } from "../../support/definitions.ts";
 import type { FilteredPolicy } from "../../../core/policy/policy.ts";
 
@@ -170,4 +171,15 @@ Deno.test("the table has the name that the administrator chose", () => {
   for (const line of script(commands).trimEnd().split("\n")) {
     assert(/^(add|delete|flush) \w+ inet my-table( |$)/.test(line), line);
   }
+});
+
+Deno.test("all is made anew also when the table had another name before", () => {
+  const { networks: [before] } = compileChange("old-table", [filtered(IPV4)], FRESH_FACTS);
+  assert(before !== undefined);
+  const records = [standing(...before.removal)];
+  const { reset } = compileChange("new", [], { ...FRESH_FACTS, records });
+  assertEquals(reset.map(({ stdin }) => stdin), [
+    "add table inet new\ndelete table inet new\n",
+    "add table inet old-table\ndelete table inet old-table\n",
+  ]);
 });

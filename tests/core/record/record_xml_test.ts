@@ -111,6 +111,12 @@ const REFUSALS: readonly (readonly [string, string, string, string])[] = [
   ["names no network", 'name="lan"', "", "it names no network"],
   ["has no network", "<network/>", "", "it holds no <network>"],
   ["names no backend", 'backend="nftables"', "", "its <firewall> names no backend"],
+  [
+    "has a firewall for something else",
+    '"fwRemoval"',
+    '"fwExtra"',
+    'the <firewall> "fwExtra" is unknown',
+  ],
   ["names another backend", '"nftables"', '"ipfw"', 'the backend "ipfw" is unknown'],
   ["would run a shell", '"nft"', '"sh"', 'it asks for the program "sh", which no removal runs'],
   ["would run a path", '"nft"', '"/tmp/nft"', 'it asks for the program "/tmp/nft"'],

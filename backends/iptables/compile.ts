@@ -13,6 +13,7 @@ import { quoted } from "../../core/quoted.ts";
 import { hostOf, type IptablesHost } from "./iptables_host.ts";
 import { CHECKSUMS, type Entry, type Part, ruleWords, type SharedPart } from "./parts.ts";
 import { resetScript } from "./reset.ts";
+import { standsAsRecorded } from "./recorded_entries.ts";
 import { networkParts } from "./ruleset.ts";
 import { formatTable } from "./script.ts";
 import { type FamilyPrograms, PROGRAMS, programsOf } from "./variant.ts";
@@ -35,6 +36,7 @@ export function compileChange(policies: readonly FilteredPolicy[], facts: Facts)
   const host = hostOf(policies, facts);
   return {
     networks: policies.map((policy) => networkChange(policy, host)),
+    drifted: !standsAsRecorded(facts),
     unseen: PROGRAMS.filter(({ save }) => facts.answers.to(save)?.status === 127)
       .map(({ restore }) => restore),
     reset: PROGRAMS.flatMap(({ restore, save }) => {

@@ -13,10 +13,16 @@ export function iptables(): FirewallBackend {
   return {
     name: "iptables",
     detect: detectIptables,
-    questions: (_, rebuilding) => [
+    // What stands is compared with the records before it is changed.
+    questions: (records, rebuilding) => [
       VERSION_QUESTION,
       IPV6_QUESTION,
-      ...(rebuilding ? PROGRAMS.map(({ save }) => save) : []),
+      ...PROGRAMS.filter(({ restore }) =>
+        rebuilding ||
+        records.some(({ removal }) =>
+          removal.some(({ commands }) => commands.some(({ program }) => program === restore))
+        )
+      ).map(({ save }) => save),
     ],
     compile: compileChange,
     inspect: inspectTables,

@@ -111,6 +111,13 @@ export function isOurs(chain: string): boolean {
   return /^(?:BRIDGEWALL|BWALL)_/.test(chain);
 }
 
+/** Whether it is one of the chains that hold the entries of the networks. */
+export function isShared(chain: string): boolean {
+  return SHARED_PARTS.some(({ chains }) =>
+    chains.some(({ name, rules }) => name === chain && rules.length === 0)
+  );
+}
+
 /** The words of a rule in a chain, behind `-A CHAIN`. */
 export function ruleWords({ match, comment, verdict }: Rule): readonly string[] {
   return [...match, "-m", "comment", "--comment", comment, ...verdict];

@@ -44,6 +44,8 @@ export interface NetworkChange {
 export interface Change {
   /** One for each policy, in the order given. */
   readonly networks: readonly NetworkChange[];
+  /** True when what stands is seen not to be what was recorded: then all is made anew. */
+  readonly drifted?: boolean;
   /** Takes everything of this backend away, whatever it looks like by the answers in the facts. */
   readonly reset: readonly Command[];
   /** Programs that are gone, so that what they hold can be neither seen nor reset. */

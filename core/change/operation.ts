@@ -25,6 +25,8 @@ export interface Operation {
   readonly entering: readonly Entering[];
   /** Settings of the host itself, made once the rules stand. */
   readonly settings: readonly Step[];
+  /** True when it is known beforehand that all has to be made anew. */
+  readonly drifted?: boolean;
   /**
    * Takes everything away and installs what stays and what enters: for a host on which what stands is
    * not what was recorded, so that taking it away piece by piece fails.

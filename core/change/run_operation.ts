@@ -50,6 +50,9 @@ export async function runOperation(
   operation: Operation,
   progress: Progress = { touched: false },
 ): Promise<Outcome> {
+  if (operation.drifted === true) {
+    return await runRebuild(runner, await operation.rebuild(), operation, progress);
+  }
   try {
     return await runTasks(runner, planTasks(operation), progress);
   } catch (error) {

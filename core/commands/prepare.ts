@@ -71,6 +71,8 @@ export interface Prepared {
   readonly settings: readonly Step[];
   /** What the user should know although nothing is refused. */
   readonly warnings: readonly string[];
+  /** True when what stands is not what was recorded. */
+  readonly drifted: boolean;
 }
 
 /**
@@ -94,13 +96,14 @@ export function prepareNetworks(networks: readonly Network[], situation: Situati
     checkRouteCollisions(one, facts.routes, before === undefined ? [] : subnetsOf(before));
   }
   const policies = placed.map(derivePolicy);
-  const { entering, warnings } = compileNetworks(placed, policies, situation);
+  const { entering, warnings, drifted } = compileNetworks(placed, policies, situation);
   return {
     policies,
     entering,
     leaving: policies.filter(({ kind, network }) => kind === "bridged" && known.has(network))
       .map(({ network }) => network),
     settings: sysctl ? forwardingSteps(policies, facts) : [],
+    drifted,
     warnings: [
       ...warnings,
       ...placed.flatMap(routeWarnings),
@@ -135,7 +138,7 @@ export function compileNetworks(
   placed: readonly PlacedNetwork[],
   policies: readonly Policy[],
   { backend, facts, answers, records, standing = records, again = new Map() }: Compiling,
-): Pick<Prepared, "entering" | "warnings"> {
+): Pick<Prepared, "entering" | "warnings" | "drifted"> {
   const filtered = policies.filter((policy): policy is FilteredPolicy =>
     policy.kind === "filtered"
   );
@@ -149,7 +152,11 @@ export function compileNetworks(
       : { network: network.source, backend: backend.name, removal: one.removal };
     return [{ name: network.name, installation, steps: one?.install ?? [] }];
   });
-  return { entering, warnings: change.networks.flatMap((one) => one.warnings) };
+  return {
+    entering,
+    warnings: change.networks.flatMap((one) => one.warnings),
+    drifted: change.drifted === true,
+  };
 }
 
 /**

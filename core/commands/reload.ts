@@ -26,10 +26,13 @@ export async function reload(context: Context, names: NetworkArguments): Promise
     refuseMissing(missing);
     const placed = found.map(recordedNetwork);
     const policies = placed.map(derivePolicy);
-    const { entering, warnings } = compileNetworks(placed, policies, { ...snapshot, backend });
+    const { entering, warnings, drifted } = compileNetworks(placed, policies, {
+      ...snapshot,
+      backend,
+    });
     const settings = options.sysctl ? settingsFor(context, policies, snapshot) : [];
     if (entering.length > 0) {
-      await runTransition(context, snapshot, { leaving: [], entering, settings });
+      await runTransition(context, snapshot, { leaving: [], entering, settings, drifted });
     }
     warnings.forEach((warning) => messages.warn(warning));
     return entering.map(({ name, installation }): Reloaded => ({

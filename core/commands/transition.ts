@@ -17,6 +17,8 @@ export interface Transition {
   readonly entering: readonly Entering[];
   /** Made once the rules stand, and not taken back with them. */
   readonly settings: Prepared["settings"];
+  /** True when what stands is seen not to be what was recorded: then all is made anew. */
+  readonly drifted?: boolean;
 }
 
 /**
@@ -30,7 +32,7 @@ export function operationOf(
   whole: () => Promise<Snapshot> = () => Promise.resolve(snapshot),
 ): Operation {
   const { moving, staying } = splitRecords(snapshot, transition);
-  const { entering, settings } = transition;
+  const { entering, settings, drifted = false } = transition;
   const standing = [
     ...staying,
     ...entering.map(({ name, installation }) => ({ name, ...installation })),
@@ -40,6 +42,7 @@ export function operationOf(
     staying,
     entering,
     settings,
+    drifted,
     rebuild: async () => rebuildOf(await whole(), standing),
   };
 }
@@ -79,6 +82,9 @@ export async function runTransition(
     const outcome = await runOperation(host, operation, progress);
     progress.installed = true;
     await confirm(host.records, snapshot, transition, outcome);
+    if (operation.drifted === true) {
+      messages.note("All rules were made anew: somebody had changed what stood");
+    }
     outcome.warnings.forEach((warning) => messages.warn(warning));
   } catch (error) {
     if (error instanceof NotRestoredError || !(error instanceof Error)) throw error;

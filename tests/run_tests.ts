@@ -1,10 +1,13 @@
 /**
  * What `deno task test` runs: installs the programs that tests need (Debian and Ubuntu, as root),
- * runs the pure tests without permissions and then the rest, and ends with one line that counts.
+ * runs the pure tests without permissions and then the rest, and ends with a table of what the host
+ * tests showed for each backend and one line that counts.
  *
  *     deno task test [--no-install] [tests/PATH...] [--filter NAME] [more arguments of deno test]
  */
 import { fromFileUrl } from "@std/path";
+import { BACKENDS } from "./hosts/backends.ts";
+import { resultsTable } from "./hosts/results_table.ts";
 
 /** Debian's packages, and the program that tells whether each is there. */
 const PACKAGES: Readonly<Record<string, string>> = {
@@ -107,13 +110,19 @@ function testFiles(path: string): readonly string[] {
   }
 }
 
+/** A `deno test` that ended. */
+interface Ended {
+  readonly output: string;
+  readonly counts: Counts;
+}
+
 /** Runs one group of tests, shows its output as it comes, and counts. */
 async function runTests(
   permissions: readonly string[],
   files: readonly string[],
   extra: readonly string[],
-): Promise<Counts> {
-  if (files.length === 0) return { passed: 0, failed: 0, skipped: 0 };
+): Promise<Ended> {
+  if (files.length === 0) return { output: "", counts: { passed: 0, failed: 0, skipped: 0 } };
   const child = new Deno.Command(Deno.execPath(), {
     args: ["test", "--no-prompt", ...permissions, ...extra, ...files],
     env: { NO_COLOR: "1" },
@@ -125,7 +134,7 @@ async function runTests(
     await Deno.stdout.write(piece);
     output += text.decode(piece, { stream: true });
   }
-  return readCounts(output, (await child.status).code);
+  return { output, counts: readCounts(output, (await child.status).code) };
 }
 
 async function main(): Promise<void> {
@@ -143,12 +152,14 @@ async function main(): Promise<void> {
     await runTests(["--allow-read=tests/networks"], pure.filter(isWanted), extra),
     await runTests(["--allow-all"], rest.filter(isWanted), extra),
   ];
-  const total = groups.reduce((sum, { passed, failed, skipped }) => ({
+  const total = groups.map(({ counts }) => counts).reduce((sum, { passed, failed, skipped }) => ({
     passed: sum.passed + passed,
     failed: sum.failed + failed,
     skipped: sum.skipped + skipped,
   }));
-  await say(closingLine(total));
+  const output = groups.map((group) => group.output).join("");
+  const table = resultsTable(output, BACKENDS.map(({ name }) => name));
+  await say(["", ...table, ...(table.length === 0 ? [] : [""]), closingLine(total)].join("\n"));
   Deno.exit(total.failed === 0 ? 0 : 1);
 }
 

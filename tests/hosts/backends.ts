@@ -1,13 +1,45 @@
 /** The backends that the kernel of this machine can run: every host test runs once for each. */
 
+/** What a host's `iptables` is: the old interface of the kernel, or one that makes rules of nft. */
+export type IptablesVariant = "nft" | "legacy";
+
 /** A backend under test. */
 export interface BackendUnderTest {
+  /** What tests and the table of results call it. */
   readonly name: string;
-  /** The programs it runs. */
+  /** What `--backend` takes. */
+  readonly backend: string;
+  /** The programs it runs to change something. */
   readonly tools: readonly string[];
+  /** What the host's `iptables` is, as the program finds it; absent: as on this machine. */
+  readonly variant?: IptablesVariant;
 }
 
+/** One of iptables' variants, with the programs that Debian gives it. */
+export interface IptablesUnderTest extends BackendUnderTest {
+  readonly variant: IptablesVariant;
+}
+
+/** The nftables backend. */
+export const NFTABLES: BackendUnderTest = { name: "nftables", backend: "nftables", tools: ["nft"] };
+
+/** The iptables backend where `iptables` makes rules of nft, as on Debian since version 10. */
+export const IPTABLES_NFT: IptablesUnderTest = iptables("nft");
+
+/** The iptables backend where `iptables` is the old one. */
+export const IPTABLES_LEGACY: IptablesUnderTest = iptables("legacy");
+
+/** Both variants of iptables. */
+export const IPTABLES: readonly IptablesUnderTest[] = [IPTABLES_NFT, IPTABLES_LEGACY];
+
 /** The matrix. */
-export const BACKENDS: readonly BackendUnderTest[] = [
-  { name: "nftables", tools: ["nft"] },
-];
+export const BACKENDS: readonly BackendUnderTest[] = [NFTABLES, ...IPTABLES];
+
+function iptables(variant: IptablesVariant): IptablesUnderTest {
+  return {
+    name: `iptables-${variant}`,
+    backend: "iptables",
+    tools: ["iptables", `iptables-${variant}-restore`, `ip6tables-${variant}-restore`],
+    variant,
+  };
+}

@@ -39,7 +39,10 @@ export function startInNamespace(namespace: string, argv: readonly string[]): Ba
 }
 
 /** Starts the process that answers all probes at a place, and waits until it does. */
-export async function startResponder(namespace: string): Promise<Background> {
+export async function startResponder(
+  namespace: string,
+  ports: readonly number[] = [ANSWERING_PORT],
+): Promise<Background> {
   const script = fromFileUrl(new URL("responder.ts", import.meta.url));
   const flags = ["--quiet", "--no-prompt", "--no-config", "--no-lock", "--unstable-net"];
   const responder = startInNamespace(namespace, [
@@ -48,7 +51,7 @@ export async function startResponder(namespace: string): Promise<Background> {
     ...flags,
     "--allow-net",
     script,
-    String(ANSWERING_PORT),
+    ...ports.map(String),
   ]);
   if (await responder.read() === "ready") return responder;
   await responder[Symbol.asyncDispose]();

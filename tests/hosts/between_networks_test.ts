@@ -55,9 +55,10 @@ function hostAddress(network: TestNetwork, over: "v4" | "v6"): string {
   return bare(network.addresses.find((address) => isIpv6(address) === (over === "v6")) ?? "");
 }
 
-for (const { name: backend, tools } of BACKENDS) {
+for (const backend of BACKENDS) {
+  const { name, tools } = backend;
   hostTest({
-    name: `${backend}: networks reach each other where both sides agree, in every pair of modes`,
+    name: `${name}: networks reach each other where both sides agree, in every pair of modes`,
     tools,
     body: async (t) => {
       await using topology = await makeTopology(NETWORKS.map(({ network }) => network));

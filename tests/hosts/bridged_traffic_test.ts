@@ -1,6 +1,6 @@
 /** Traffic that stays on the bridge, also on a host that shows it to the firewall (br_netfilter). */
 import { assert, assertEquals } from "@std/assert";
-import { BACKENDS } from "./backends.ts";
+import { BACKENDS, type BackendUnderTest } from "./backends.ts";
 import { openBridgewall } from "./bridgewall.ts";
 import { passedAs, prove } from "./claims.ts";
 import { askForLease, DHCP_TOOLS, startDhcpServer } from "./dhcp.ts";
@@ -55,7 +55,7 @@ async function proveGroups(
 
 async function proveBridged(
   t: Deno.TestContext,
-  backend: string,
+  backend: BackendUnderTest,
   filtered: boolean,
 ): Promise<void> {
   await using topology = await makeTopology([NAT, ISOLATED, SUBNETS]);
@@ -107,16 +107,17 @@ async function canFilterBridged(): Promise<boolean> {
   return code === 0;
 }
 
-for (const { name: backend, tools } of BACKENDS) {
+for (const backend of BACKENDS) {
+  const { name, tools } = backend;
   const needed = [...tools, ...DHCP_TOOLS];
   hostTest({
-    name: `${backend}: guests of a bridge reach each other, groups and DHCP`,
+    name: `${name}: guests of a bridge reach each other, groups and DHCP`,
     tools: needed,
     body: (t) => proveBridged(t, backend, false),
   });
 
   hostTest({
-    name: `${backend}: the same where br_netfilter shows bridged packets to the firewall`,
+    name: `${name}: the same where br_netfilter shows bridged packets to the firewall`,
     tools: [...needed, "unshare"],
     body: async (t) => {
       const possible = await canFilterBridged();

@@ -1,17 +1,15 @@
 /** Runs the program in the host's namespace as a user would. */
 import { assertEquals } from "@std/assert";
-import { fromFileUrl } from "@std/path";
+import type { BackendUnderTest } from "./backends.ts";
+import { programArgv } from "./bundle.ts";
+import { chooseVariant, makeBuiltInTables } from "./iptables_variant.ts";
 import { type Finished, run, type RunOptions } from "./run_program.ts";
 import { definition, type TestNetwork } from "./test_network.ts";
-import type { Topology } from "./topology.ts";
+import type { TestHost } from "./topology.ts";
 
-/** The root of the project. */
-export const PROJECT = fromFileUrl(new URL("../../", import.meta.url));
+export { PROJECT } from "./bundle.ts";
 
-/** What the program may do; `--no-prompt`, or it would wait for an answer on a terminal. */
-export const PERMISSIONS: readonly string[] = ["--no-prompt", "--allow-all"];
-
-/** The program on one host. */
+/** The program on one host, with one backend. */
 export interface Bridgewall {
   /** Where its records are; nothing else of the machine is used. */
   readonly stateDirectory: string;
@@ -29,31 +27,63 @@ export interface Bridgewall {
   write(network: TestNetwork | string): Promise<string>;
   /** The whole argv for the arguments, for tests that start it in some other way. */
   argv(args: readonly string[]): readonly string[];
+  /** The argv that runs any program where the host's iptables is the variant under test. */
+  onHost(argv: readonly string[]): readonly string[];
+  /**
+   * The same records and networks with another backend; where that is not iptables, the host's
+   * iptables stays what it was.
+   */
+  under(backend: BackendUnderTest): Promise<Bridgewall>;
+}
+
+/** What all backends on one host share. */
+interface Home {
+  readonly directory: string;
+  /** How many definitions were written, so that each has a file of its own. */
+  written: number;
 }
 
 /** The program on this host, with a configuration and records of its own until the test ends. */
-export async function openBridgewall(topology: Topology, backend: string): Promise<Bridgewall> {
+export async function openBridgewall(
+  host: TestHost,
+  backend: BackendUnderTest,
+): Promise<Bridgewall> {
   const directory = await Deno.makeTempDir({ prefix: "bridgewall-test-" });
-  topology.atEnd.defer(() => Deno.remove(directory, { recursive: true }));
+  host.atEnd.defer(() => Deno.remove(directory, { recursive: true }));
+  await Deno.mkdir(`${directory}/state`, { mode: 0o700 });
+  await Deno.writeTextFile(`${directory}/bridgewall.conf`, "");
+  return await openWith(host, { directory, written: 0 }, backend);
+}
+
+async function openWith(
+  host: TestHost,
+  home: Home,
+  backend: BackendUnderTest,
+  otherwise: Bridgewall["onHost"] = (argv) => argv,
+): Promise<Bridgewall> {
+  const { directory } = home;
   const stateDirectory = `${directory}/state`;
   const configuration = `${directory}/bridgewall.conf`;
-  await Deno.mkdir(stateDirectory, { mode: 0o700 });
-  await Deno.writeTextFile(configuration, "");
-  const flags = ["--state-dir", stateDirectory, "--config", configuration, "--backend", backend];
-  const argv = ([command = "", ...rest]: readonly string[]): readonly string[] => [
-    ...[Deno.execPath(), "run", "--quiet", ...PERMISSIONS, `${PROJECT}main.ts`],
-    ...[command, ...flags, ...rest],
+  const flags = [
+    ...["--state-dir", stateDirectory, "--config", configuration],
+    ...["--backend", backend.backend],
   ];
+  const onHost = backend.variant === undefined
+    ? otherwise
+    : await chooseVariant(directory, backend.variant);
+  await makeBuiltInTables(host.host, backend);
+  const program = await programArgv();
+  const argv: Bridgewall["argv"] = ([command = "", ...rest]) =>
+    onHost([...program, command, ...flags, ...rest]);
   const runIt: Bridgewall["run"] = (args, options) =>
-    run(argv(args), { namespace: topology.host, ...options });
+    run(argv(args), { namespace: host.host, ...options });
   const succeed: Bridgewall["succeed"] = async (args, options) => {
     const finished = await runIt(args, options);
     assertEquals(finished.code, 0, `bridgewall ${args.join(" ")}: ${finished.stderr}`);
     return finished;
   };
-  let written = 0;
-  const write = async (network: TestNetwork | string): Promise<string> => {
-    const path = `${directory}/network-${written++}.xml`;
+  const write: Bridgewall["write"] = async (network) => {
+    const path = `${directory}/network-${home.written++}.xml`;
     await Deno.writeTextFile(path, typeof network === "string" ? network : definition(network));
     return path;
   };
@@ -66,5 +96,7 @@ export async function openBridgewall(topology: Topology, backend: string): Promi
     down: (...networks) => succeed(["down", ...networks.map(({ name }) => name)]),
     write,
     argv,
+    onHost,
+    under: (other) => openWith(host, home, other, onHost),
   };
 }

@@ -1,13 +1,13 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { BACKENDS } from "./backends.ts";
+import { BACKENDS, type BackendUnderTest, IPTABLES, NFTABLES } from "./backends.ts";
 import { type Bridgewall, openBridgewall } from "./bridgewall.ts";
-
+import { FAMILY_PROGRAMS, variantProgram } from "./iptables_variant.ts";
 import { hostTest } from "./requirements.ts";
 import { firewallState, loadForeignRules } from "./ruleset.ts";
 import { type Finished, run } from "./run_program.ts";
 import { definition, type TestNetwork, testNetwork } from "./test_network.ts";
-import { makeStandIns, REFUSAL, REFUSING_NFT } from "./stand_in.ts";
-import { makeTopology } from "./topology.ts";
+import { makeStandIns, REFUSAL, REFUSING_NFT, refusingRestore, type StandIn } from "./stand_in.ts";
+import { makeHost } from "./topology.ts";
 
 const NAT = testNetwork(101, "nat", { forward: '<forward mode="nat"/>' });
 const ROUTE = testNetwork(102, "route", { forward: '<forward mode="route"/>' });
@@ -54,15 +54,16 @@ async function proveRefused(
   return finished;
 }
 
-for (const { name: backend, tools } of BACKENDS) {
+for (const backend of BACKENDS) {
+  const { name, tools } = backend;
   hostTest({
-    name: `${backend}: an up that cannot succeed leaves rules and records as they were`,
+    name: `${name}: an up that cannot succeed leaves rules and records as they were`,
     tools,
     body: async (t) => {
-      await using topology = await makeTopology([NAT, ROUTE]);
-      const { host } = topology;
-      await loadForeignRules(host);
-      const bridgewall = await openBridgewall(topology, backend);
+      await using place = await makeHost([NAT, ROUTE]);
+      const { host } = place;
+      const bridgewall = await openBridgewall(place, backend);
+      await loadForeignRules(host, backend);
       await bridgewall.up(NAT);
       const good = await bridgewall.write(ROUTE);
       const beside = async (other: string): Promise<Finished> =>
@@ -86,17 +87,17 @@ for (const { name: backend, tools } of BACKENDS) {
   });
 
   hostTest({
-    name: `${backend}: exit codes tell wrong use from a backend that is not there`,
+    name: `${name}: exit codes tell wrong use from a backend that is not there`,
     tools,
     body: async (t) => {
-      await using topology = await makeTopology([]);
-      const bridgewall = await openBridgewall(topology, backend);
+      await using place = await makeHost([]);
+      const bridgewall = await openBridgewall(place, backend);
       const file = await bridgewall.write(NAT);
       const expectCode = (code: number, ...args: readonly string[]): Promise<boolean> =>
         t.step(
           `${code}: ${args.map((word) => word === file ? "FILE" : word).join(" ")}`,
           async () => {
-            const { host } = topology;
+            const { host } = place;
             await proveRefused(host, bridgewall, code, () => bridgewall.run(args));
           },
         );
@@ -113,31 +114,87 @@ for (const { name: backend, tools } of BACKENDS) {
   });
 }
 
-hostTest({
-  name: "nftables: when nft refuses what it had checked, the network before is what remains",
-  tools: ["unshare", "mount"],
-  body: async (t) => {
-    await using topology = await makeTopology([NAT, ROUTE]);
-    const { host } = topology;
-    await using nft = await makeStandIns([REFUSING_NFT]);
-    const bridgewall = await openBridgewall(topology, "nftables");
-    await bridgewall.up(NAT);
-    const attempts = {
-      "another network": ROUTE,
-      "the same one, changed": { ...NAT, forward: '<forward mode="route"/>' },
-    };
-    for (const [says, network] of Object.entries(attempts)) {
-      await t.step(`${says} cannot come up`, async () => {
-        const argv = nft.wrap(bridgewall.argv(["up", await bridgewall.write(network)]));
-        const attempt = (): Promise<Finished> => run(argv, { namespace: host });
-        const { stderr } = await proveRefused(host, bridgewall, 1, attempt);
-        assertStringIncludes(stderr, REFUSAL);
-        await bridgewall.succeed(["check"]);
-      });
-      await t.step(`${says} comes up once nft lets it`, async () => {
-        await bridgewall.up(network);
-        await bridgewall.succeed(["check"]);
-      });
-    }
+/** Networks that come up when one is up already, with addresses of their own. */
+const ATTEMPTS: Readonly<Record<string, TestNetwork>> = {
+  "another network": ROUTE,
+  "the same one, changed": {
+    ...NAT,
+    addresses: ["192.168.108.1/24", "2001:db8:108::1/64"],
+    forward: '<forward mode="route"/>',
   },
-});
+};
+
+/** What only the new rules of both have. */
+const NEW_RULES = "^-A .*(192\\.168\\.10[28]\\.|2001:db8:10[28]:)";
+
+/** Programs that fail in the middle of an operation, after each has been asked whether it would. */
+const REFUSING: readonly { readonly backend: BackendUnderTest; readonly standIn: StandIn }[] = [
+  { backend: NFTABLES, standIn: REFUSING_NFT },
+  ...IPTABLES.flatMap((backend) =>
+    FAMILY_PROGRAMS.map((family) => ({
+      backend,
+      standIn: refusingRestore(variantProgram(family, backend.variant, "restore"), NEW_RULES),
+    }))
+  ),
+];
+
+for (const { backend, standIn } of REFUSING) {
+  const what = standIn.program.startsWith("ip6") ? "up, but for IPv4," : "up";
+  hostTest({
+    name: `${backend.name}: when ${what} is refused at the last moment, all is as before`,
+    tools: [...backend.tools, "unshare", "mount"],
+    body: async (t) => {
+      for (const [says, network] of Object.entries(ATTEMPTS)) {
+        await using place = await makeHost([NAT, ROUTE]);
+        const { host } = place;
+        const bridgewall = await openBridgewall(place, backend);
+        await using refusing = await makeStandIns([standIn], bridgewall);
+        await bridgewall.up(NAT);
+        await t.step(`${says} cannot come up`, async () => {
+          const argv = refusing.wrap(bridgewall.argv(["up", await bridgewall.write(network)]));
+          const attempt = (): Promise<Finished> => run(argv, { namespace: host });
+          const { stderr } = await proveRefused(host, bridgewall, 1, attempt);
+          assertStringIncludes(stderr, REFUSAL);
+          await bridgewall.succeed(["check"]);
+        });
+        await t.step(`${says} comes up once it is not refused`, async () => {
+          await bridgewall.up(network);
+          await bridgewall.succeed(["check"]);
+        });
+      }
+    },
+  });
+}
+
+for (const backend of IPTABLES) {
+  hostTest({
+    name:
+      `${backend.name}: when nothing can be loaded any more, the rules stand and are not forgotten`,
+    tools: [...backend.tools, "unshare", "mount"],
+    body: async () => {
+      await using place = await makeHost([NAT, ROUTE]);
+      const { host } = place;
+      const bridgewall = await openBridgewall(place, backend);
+      const before = await firewallState(host);
+      const programs = FAMILY_PROGRAMS.map((one) =>
+        variantProgram(one, backend.variant, "restore")
+      );
+      const standIns = programs.map((program) => refusingRestore(program, ""));
+      await using refusing = await makeStandIns(standIns, bridgewall);
+      await bridgewall.up(NAT);
+      const one = await firewallState(host);
+      const file = await bridgewall.write(ROUTE);
+      for (const args of [["up", file], ["reload"], ["down", "--all"]]) {
+        const argv = refusing.wrap(bridgewall.argv(args));
+        const { code, stderr } = await run(argv, { namespace: host });
+        assertEquals(code, 1, stderr);
+        assertEquals(await firewallState(host), one, args[0]);
+      }
+      await bridgewall.succeed(["reload"]);
+      assertEquals(await firewallState(host), one, "once it is not refused");
+      await bridgewall.succeed(["check"]);
+      await bridgewall.succeed(["down", "--all"]);
+      assertEquals(await firewallState(host), before);
+    },
+  });
+}

@@ -38,9 +38,10 @@ const CASES: readonly Case[] = [
   },
 ];
 
-for (const { name: backend, tools } of BACKENDS) {
+for (const backend of BACKENDS) {
+  const { name, tools } = backend;
   hostTest({
-    name: `${backend}: up switches forwarding on where the network needs it, for its families only`,
+    name: `${name}: up switches forwarding on where the network needs it, for its families only`,
     tools,
     body: async (t) => {
       for (const { says, network, flags = [], expect } of CASES) {

@@ -1,70 +1,88 @@
 /** A command killed anywhere: the next one puts things right before it does its own work. */
 import { assert, assertEquals } from "@std/assert";
-import { BACKENDS } from "./backends.ts";
-import { openBridgewall } from "./bridgewall.ts";
+import { BACKENDS, type BackendUnderTest } from "./backends.ts";
+import { type Bridgewall, openBridgewall } from "./bridgewall.ts";
+import { listRuns, NEVER, type ProgramRun, runKilled, turningPoints } from "./killed_command.ts";
 import { hostTest } from "./requirements.ts";
 import { firewallState, loadForeignRules } from "./ruleset.ts";
-import { run } from "./run_program.ts";
-import { killing, makeStandIns } from "./stand_in.ts";
+import { proveSideBySide } from "./side_by_side.ts";
 import { testNetwork } from "./test_network.ts";
-import { makeTopology } from "./topology.ts";
+import { makeHost } from "./topology.ts";
 
-const NAT = testNetwork(101, "nat", { forward: '<forward mode="nat"/>', dhcp: true, guests: {} });
-const ROUTE = testNetwork(102, "route", { forward: '<forward mode="route"/>', guests: {} });
+const NAT = testNetwork(101, "nat", { forward: '<forward mode="nat"/>', dhcp: true });
+const ROUTE = testNetwork(102, "route", { forward: '<forward mode="route"/>' });
 
-/** More runs of programs than any command has. */
-const TOO_MANY = 20;
+/** The commands that are killed, on a host where the networks are not up yet, or are. */
+const COMMANDS = { up: ["up"], reload: ["reload"], down: ["down", "--all"] } as const;
 
-/**
- * Kills the command when its nth program has done its work; before its first there is nothing to put
- * right. False: the command has fewer programs, and ended by itself.
- */
-async function killAfter(
-  backend: string,
-  programs: readonly string[],
-  command: string,
-  nth: number,
-): Promise<boolean> {
-  await using topology = await makeTopology([NAT, ROUTE]);
-  const { host } = topology;
-  await loadForeignRules(host);
-  const bridgewall = await openBridgewall(topology, backend);
-  const files = await Promise.all([NAT, ROUTE].map(bridgewall.write));
-  const before = await firewallState(host);
-  await bridgewall.succeed(["up", ...files]);
-  const both = await firewallState(host);
-  if (command === "up") await bridgewall.succeed(["down", "--all"]);
-
-  await using standIns = await makeStandIns(programs.map(killing));
-  await Deno.writeTextFile(`${standIns.directory}/last`, String(nth));
-  const args = { up: ["up", ...files], reload: ["reload"], down: ["down", "--all"] }[command] ?? [];
-  const { code } = await run(standIns.wrap(bridgewall.argv(args)), { namespace: host });
-  if (code === 0) return false;
-  const log = await Deno.readTextFile(`${standIns.directory}/log`);
-
-  await bridgewall.succeed(["up", ...files]);
-  assertEquals(await firewallState(host), both, `after "up": ${log}`);
-  await bridgewall.succeed(["check"]);
-  await bridgewall.succeed(["down", "--all"]);
-  assertEquals(await firewallState(host), before, `after "down": ${log}`);
-  return true;
+/** The host after one of the commands. */
+interface Remains {
+  readonly host: string;
+  readonly bridgewall: Bridgewall;
+  readonly files: readonly string[];
+  readonly runs: readonly ProgramRun[];
 }
 
-for (const { name: backend, tools } of BACKENDS) {
+async function kill(
+  backend: BackendUnderTest,
+  command: keyof typeof COMMANDS,
+  nth: number,
+  then: (remains: Remains) => Promise<void>,
+): Promise<void> {
+  await using place = await makeHost([NAT, ROUTE]);
+  const { host } = place;
+  const bridgewall = await openBridgewall(place, backend);
+  await loadForeignRules(host, backend);
+  const files = await Promise.all([NAT, ROUTE].map(bridgewall.write));
+  if (command !== "up") await bridgewall.succeed(["up", ...files]);
+  const args = [...COMMANDS[command], ...(command === "up" ? files : [])];
+  const runs = await runKilled({ bridgewall, host, programs: backend.tools }, args, nth);
+  await then({ host, bridgewall, files, runs });
+}
+
+/** What the command runs when nobody kills it, and what then stands. */
+async function undisturbed(
+  backend: BackendUnderTest,
+  command: keyof typeof COMMANDS,
+): Promise<{ readonly runs: readonly ProgramRun[]; readonly state: string }> {
+  const seen = { runs: [] as readonly ProgramRun[], state: "" };
+  await kill(backend, command, NEVER, async ({ host, runs }) => {
+    seen.runs = runs;
+    seen.state = await firewallState(host);
+  });
+  return seen;
+}
+
+for (const backend of BACKENDS) {
+  const { name, tools } = backend;
   hostTest({
-    name: `${backend}: whenever a command is killed, the next one makes an orderly host`,
+    name: `${name}: whenever a command is killed, the next one makes an orderly host`,
     tools: [...tools, "unshare", "mount", "tc"],
     body: async (t) => {
-      const programs = [...tools, "tc", "sysctl"];
-      for (const command of ["up", "reload", "down"]) {
-        let killed = true;
-        for (let nth = 1; killed; nth++) {
-          assert(nth < TOO_MANY, `${command} does not end`);
-          await t.step(`${command} killed after program ${nth} of it`, async () => {
-            killed = await killAfter(backend, programs, command, nth);
-          });
-        }
-      }
+      const [up, reload, down] = await Promise.all([
+        undisturbed(backend, "up"),
+        undisturbed(backend, "reload"),
+        undisturbed(backend, "down"),
+      ]);
+      assertEquals(reload.state, up.state);
+      const prove = async ({ host, bridgewall, files, runs }: Remains): Promise<void> => {
+        await bridgewall.succeed(["up", ...files]);
+        assertEquals(await firewallState(host), up.state, `after "up": ${listRuns(runs)}`);
+        await bridgewall.succeed(["check"]);
+        await bridgewall.succeed(["down", "--all"]);
+        assertEquals(await firewallState(host), down.state, `after "down": ${listRuns(runs)}`);
+      };
+      const cases = Object.entries({ up, reload, down }) as [keyof typeof COMMANDS, typeof up][];
+      await proveSideBySide(
+        t,
+        cases.flatMap(([command, { runs }]) => {
+          assert(runs.length > 0);
+          return turningPoints(runs).map(({ nth }) => ({
+            says: `${command} killed after program ${nth} of it`,
+            prove: () => kill(backend, command, nth, prove),
+          }));
+        }),
+      );
     },
   });
 }

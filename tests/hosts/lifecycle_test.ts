@@ -1,55 +1,40 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { attachedCables, bridgeLines } from "./attach_guest.ts";
 import { BACKENDS } from "./backends.ts";
+import { flushEverything } from "./iptables_variant.ts";
 import { startInNamespace } from "./background.ts";
 import { openBridgewall } from "./bridgewall.ts";
-import { inWords, passedAs, prove, REFUSED } from "./claims.ts";
+import { passedAs, prove, REFUSED } from "./claims.ts";
+import { countWhile } from "./continuous.ts";
 import { ANSWERING_PORT, configure } from "./namespace.ts";
 import { hostTest } from "./requirements.ts";
-import { firewallState, loadForeignRules, nftRuleset } from "./ruleset.ts";
-import { mustRun } from "./run_program.ts";
-import { testNetwork } from "./test_network.ts";
-import { makeTopology } from "./topology.ts";
-import { type Probed, tcp } from "./traffic.ts";
+import { firewallState, loadForeignRules } from "./ruleset.ts";
+import { definition, testNetwork } from "./test_network.ts";
+import { makeHost, makeTopology } from "./topology.ts";
+import { tcp } from "./traffic.ts";
 
 const NAT = testNetwork(101, "nat", { forward: '<forward mode="nat"/>', dhcp: true });
 const ROUTE = testNetwork(102, "route", { forward: '<forward mode="route"/>' });
 const ISOLATED = testNetwork(103, "isolated", { dhcp: true });
 
-/** Probes again and again while something happens; how often each result was seen. */
-async function countWhile(
-  probe: () => Promise<readonly Probed[]>,
-  happening: () => Promise<void>,
-): Promise<ReadonlyMap<string, number>> {
-  const seen = new Map<string, number>();
-  let happens = true;
-  const probing = (async () => {
-    while (happens) {
-      const words = (await probe()).map(inWords).join("; ");
-      seen.set(words, (seen.get(words) ?? 0) + 1);
-    }
-  })();
-  await happening().finally(() => happens = false);
-  await probing;
-  return seen;
-}
-
-for (const { name: backend, tools } of BACKENDS) {
+for (const backend of BACKENDS) {
+  const { name, tools } = backend;
   hostTest({
-    name: `${backend}: up again changes nothing, and each down takes back its own network only`,
+    name: `${name}: up again changes nothing, and each down takes back its own network only`,
     tools,
     body: async (t) => {
       await using topology = await makeTopology([NAT, ROUTE, ISOLATED]);
       const { host, uplink, uplink: { outside } } = topology;
       const bridgewall = await openBridgewall(topology, backend);
       const empty = await firewallState(host);
-      await loadForeignRules(host);
+      await loadForeignRules(host, backend);
       const foreign = await firewallState(host);
-      await bridgewall.up(NAT, ROUTE, ISOLATED);
+      // In the order of their names, as reload does it: some rules of iptables stand in that order.
+      await bridgewall.up(ISOLATED, NAT, ROUTE);
       const once = await firewallState(host);
       await t.step("up twice is up once", async () => {
         assertNotEquals(once, foreign);
-        await bridgewall.up(NAT, ROUTE, ISOLATED);
+        await bridgewall.up(ISOLATED, NAT, ROUTE);
         assertEquals(await firewallState(host), once);
       });
       await t.step("reload leaves the same rules", async () => {
@@ -78,7 +63,7 @@ for (const { name: backend, tools } of BACKENDS) {
   });
 
   hostTest({
-    name: `${backend}: the rules hold after the bridge was deleted and made again`,
+    name: `${name}: the rules hold after the bridge was deleted and made again`,
     tools,
     body: async (t) => {
       await using topology = await makeTopology([NAT]);
@@ -101,7 +86,7 @@ for (const { name: backend, tools } of BACKENDS) {
   });
 
   hostTest({
-    name: `${backend}: a reload breaks no connection and opens no gap`,
+    name: `${name}: a reload breaks no connection and opens no gap`,
     tools,
     body: async (t) => {
       await using topology = await makeTopology([NAT]);
@@ -138,17 +123,16 @@ for (const { name: backend, tools } of BACKENDS) {
   });
 
   hostTest({
-    name:
-      `${backend}: after somebody flushed the rules, check tells, reload repairs, down succeeds`,
+    name: `${name}: after somebody flushed the rules, check tells, reload repairs, down succeeds`,
     tools,
     body: async (t) => {
       await using topology = await makeTopology([NAT, ROUTE]);
       const { host } = topology;
       const bridgewall = await openBridgewall(topology, backend);
+      const before = await firewallState(host);
       await bridgewall.up(NAT, ROUTE);
-      const healthy = await nftRuleset(host);
-      const flush = (): Promise<string> =>
-        mustRun(["nft", "flush", "ruleset"], { namespace: host });
+      const healthy = await firewallState(host);
+      const flush = (): Promise<void> => flushEverything(host, backend);
       await bridgewall.succeed(["check"]);
       await flush();
       await t.step("check exits 3 and says what is missing", async () => {
@@ -158,14 +142,40 @@ for (const { name: backend, tools } of BACKENDS) {
       });
       await t.step("reload repairs", async () => {
         await bridgewall.succeed(["reload"]);
-        assertEquals(await nftRuleset(host), healthy);
+        assertEquals(await firewallState(host), healthy);
         await bridgewall.succeed(["check"]);
       });
       await t.step("down succeeds where nothing is left", async () => {
         await flush();
         await bridgewall.succeed(["down", "--all"]);
-        assertEquals(await nftRuleset(host), "");
+        assertEquals(await firewallState(host), before);
       });
+    },
+  });
+
+  hostTest({
+    name: `${name}: down needs no definition, whatever became of the file`,
+    tools,
+    body: async (t) => {
+      await using place = await makeHost([NAT]);
+      const { host } = place;
+      const bridgewall = await openBridgewall(place, backend);
+      const before = await firewallState(host);
+      const changes: Readonly<Record<string, (file: string) => Promise<void>>> = {
+        "it is gone": (file) => Deno.remove(file),
+        "it tells of another bridge, without DHCP": (file) =>
+          Deno.writeTextFile(file, definition({ ...NAT, bridge: "br109", dhcp: false })),
+        "it is no XML any more": (file) => Deno.writeTextFile(file, "<network>"),
+      };
+      for (const [says, change] of Object.entries(changes)) {
+        await t.step(says, async () => {
+          const file = await bridgewall.write(NAT);
+          await bridgewall.succeed(["up", file]);
+          await change(file);
+          await bridgewall.succeed(["down", NAT.name]);
+          assertEquals(await firewallState(host), before);
+        });
+      }
     },
   });
 }

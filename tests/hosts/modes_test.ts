@@ -23,9 +23,10 @@ const GUESTS_V6 = testNetwork(106, "guests6", {
   unmentioned: ["2001:db8:106::1/64"],
 });
 
-for (const { name: backend, tools } of BACKENDS) {
+for (const backend of BACKENDS) {
+  const { name, tools } = backend;
   hostTest({
-    name: `${backend}: guests of a route network are reached as they are, and only they`,
+    name: `${name}: guests of a route network are reached as they are, and only they`,
     tools,
     body: async (t) => {
       await using topology = await makeTopology([ROUTE, ROUTE_DEVICE]);
@@ -82,7 +83,7 @@ for (const { name: backend, tools } of BACKENDS) {
   });
 
   hostTest({
-    name: `${backend}: guests of an isolated network talk among themselves and to nobody else`,
+    name: `${name}: guests of an isolated network talk among themselves and to nobody else`,
     tools,
     body: async (t) => {
       await using topology = await makeTopology([ISOLATED]);
@@ -112,7 +113,7 @@ for (const { name: backend, tools } of BACKENDS) {
   });
 
   hostTest({
-    name: `${backend}: traffic of an open network is left alone, but forwarded`,
+    name: `${name}: traffic of an open network is left alone, but forwarded`,
     tools,
     body: async (t) => {
       await using topology = await makeTopology([OPEN]);
@@ -133,7 +134,7 @@ for (const { name: backend, tools } of BACKENDS) {
   });
 
   hostTest({
-    name: `${backend}: no IPv6 is forwarded for a network whose definition has none`,
+    name: `${name}: no IPv6 is forwarded for a network whose definition has none`,
     tools,
     body: async (t) => {
       await using topology = await makeTopology([ONLY_V4, GUESTS_V6]);

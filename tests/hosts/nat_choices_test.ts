@@ -30,9 +30,10 @@ const BEHIND = testNetwork(105, "behind", {
   more: '<route address="10.77.0.0" prefix="16" gateway="192.168.105.10"/>',
 });
 
-for (const { name: backend, tools } of BACKENDS) {
+for (const backend of BACKENDS) {
+  const { name, tools } = backend;
   hostTest({
-    name: `${backend}: translated packets come from the address range and the port range given`,
+    name: `${name}: translated packets come from the address range and the port range given`,
     tools,
     body: async (t) => {
       await using topology = await makeTopology([RANGE, PORTS]);
@@ -82,7 +83,7 @@ for (const { name: backend, tools } of BACKENDS) {
   });
 
   hostTest({
-    name: `${backend}: the subnets of one network reach the outside, and each other untranslated`,
+    name: `${name}: the subnets of one network reach the outside, and each other untranslated`,
     tools,
     body: async (t) => {
       await using topology = await makeTopology([SUBNETS]);
@@ -115,7 +116,7 @@ for (const { name: backend, tools } of BACKENDS) {
   });
 
   hostTest({
-    name: `${backend}: with a forward device guests leave by that device only`,
+    name: `${name}: with a forward device guests leave by that device only`,
     tools,
     body: async (t) => {
       await using topology = await makeTopology([DEVICE, SUBNETS]);
@@ -137,7 +138,7 @@ for (const { name: backend, tools } of BACKENDS) {
   });
 
   hostTest({
-    name: `${backend}: a <route> behind a guest is part of the network`,
+    name: `${name}: a <route> behind a guest is part of the network`,
     tools,
     body: async (t) => {
       await using topology = await makeTopology([BEHIND]);

@@ -16,17 +16,18 @@ const NAT66 = testNetwork(102, "nat66", {
   dhcp: true,
 });
 
-for (const { name: backend, tools } of BACKENDS) {
+for (const backend of BACKENDS) {
+  const { name, tools } = backend;
   hostTest({
-    name: `${backend}: guests of a nat network reach the outside as the host, IPv6 as themselves`,
+    name: `${name}: guests of a nat network reach the outside as the host, IPv6 as themselves`,
     tools,
     body: async (t) => {
       await using topology = await makeTopology([DUAL_STACK]);
       const { host, uplink, uplink: { outside } } = topology;
       const [a, b] = [topology.guest("nat-a"), topology.guest("nat-b")];
-      await loadForeignRules(host);
-      const before = await firewallState(host);
       const bridgewall = await openBridgewall(topology, backend);
+      await loadForeignRules(host, backend);
+      const before = await firewallState(host);
       await bridgewall.up(DUAL_STACK);
       await prove(t, [
         { says: "out", from: a, to: outside, over: "v4", expect: passedAs(uplink.host4) },
@@ -51,7 +52,7 @@ for (const { name: backend, tools } of BACKENDS) {
   });
 
   hostTest({
-    name: `${backend}: a source that is none of the network's does not leave it`,
+    name: `${name}: a source that is none of the network's does not leave it`,
     tools,
     body: async (t) => {
       await using topology = await makeTopology([DUAL_STACK]);
@@ -81,7 +82,7 @@ for (const { name: backend, tools } of BACKENDS) {
   });
 
   hostTest({
-    name: `${backend}: with <nat ipv6="yes"> guests reach the outside as the host in both families`,
+    name: `${name}: with <nat ipv6="yes"> guests reach the outside as the host in both families`,
     tools,
     body: async (t) => {
       await using topology = await makeTopology([NAT66]);

@@ -4,7 +4,7 @@ import { openBridgewall } from "./bridgewall.ts";
 import { makeOrdinaryUser } from "./ordinary_user.ts";
 import { hostTest } from "./requirements.ts";
 import { firewallState } from "./ruleset.ts";
-import { run } from "./run_program.ts";
+import { type Finished, run } from "./run_program.ts";
 import { testNetwork } from "./test_network.ts";
 import { makeTopology } from "./topology.ts";
 
@@ -19,9 +19,10 @@ interface Plan {
   }[];
 }
 
-for (const { name: backend, tools } of BACKENDS) {
+for (const backend of BACKENDS) {
+  const { name, tools } = backend;
   hostTest({
-    name: `${backend}: plan shows an ordinary user exactly the script that up runs`,
+    name: `${name}: plan shows an ordinary user exactly the script that up runs`,
     tools: [...tools, "setpriv"],
     body: async (t) => {
       await using topology = await makeTopology([NAT]);
@@ -32,10 +33,11 @@ for (const { name: backend, tools } of BACKENDS) {
       await Deno.chmod(file.replace(/\/[^/]+$/, ""), 0o755);
       const before = await firewallState(namespace);
       await using user = await makeOrdinaryUser();
-      const planned = await run(user.argv(["plan", ...bridgewall.flags, file]), { namespace });
-      const asJson = await run(user.argv(["plan", ...bridgewall.flags, "--json", file]), {
-        namespace,
-      });
+      const plan = (...more: readonly string[]): Promise<Finished> =>
+        run(bridgewall.onHost(user.argv(["plan", ...bridgewall.flags, ...more, file])), {
+          namespace,
+        });
+      const [planned, asJson] = [await plan(), await plan("--json")];
       await t.step("it needs no privilege and changes nothing", async () => {
         assertEquals(planned.code, 0, planned.stderr);
         assertEquals(asJson.code, 0, asJson.stderr);

@@ -2,9 +2,8 @@
  * Runs inside a namespace: answers every line of TCP and every UDP datagram with the address and
  * port it came from, so that the asking side learns what the far side saw.
  *
- *     deno run --unstable-net --allow-net responder.ts 7007
+ *     deno run --unstable-net --allow-net responder.ts 7007 53
  */
-const port = Number(Deno.args[0]);
 const text = new TextEncoder();
 
 /** `192.0.2.1 40000`: IPv4 arrives at these sockets in IPv6 clothing, which comes off here. */
@@ -34,7 +33,9 @@ async function answerDatagrams(socket: Deno.DatagramConn): Promise<void> {
   }
 }
 
-const listener = Deno.listen({ hostname: "::", port });
-const socket = Deno.listenDatagram({ transport: "udp", hostname: "::", port });
+const answering = Deno.args.map(Number).flatMap((port) => [
+  answerConnections(Deno.listen({ hostname: "::", port })),
+  answerDatagrams(Deno.listenDatagram({ transport: "udp", hostname: "::", port })),
+]);
 await Deno.stdout.write(text.encode("ready\n"));
-await Promise.all([answerConnections(listener), answerDatagrams(socket)]);
+await Promise.all(answering);

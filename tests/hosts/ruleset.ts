@@ -1,28 +1,49 @@
 /** The firewall of a host as text, to compare byte for byte. */
-import { mustRun, run } from "./run_program.ts";
+import type { BackendUnderTest } from "./backends.ts";
+import { makeBuiltInTables, variantProgram } from "./iptables_variant.ts";
+import { mustRun } from "./run_program.ts";
 
-/** Everything that a firewall program could leave behind in the namespace. */
-export async function firewallState(namespace: string): Promise<string> {
-  const devices = JSON.parse(await mustRun(["ip", "-j", "link"], { namespace })) as Device[];
-  const filters = devices.flatMap(({ ifname }) =>
-    ["root", "ingress", "egress"].map((hook) => `filter show dev ${ifname} ${hook}`)
-  );
-  const parts = await Promise.all([
-    nftRuleset(namespace),
-    savedRules("iptables-save", namespace),
-    savedRules("ip6tables-save", namespace),
-    // A hook without a queueing discipline has no filters, which tc reports as an error.
-    run(["tc", "-force", "-batch", "-"], {
-      namespace,
-      stdin: ["qdisc show", ...filters, ""].join("\n"),
-    }).then(({ stdout }) => stdout),
-  ]);
-  return parts.join("\n");
+/** The firewall of a host by the program that tells of it. */
+export interface FirewallParts {
+  /** All tables of nftables: ours, those of iptables' nft variant, and those of others. */
+  readonly nft: string;
+  /** Both families of iptables' legacy variant. */
+  readonly legacy: string;
+  /** Both families as iptables' nft variant shows them. */
+  readonly iptablesNft: string;
+  /** Queueing disciplines and filters of all interfaces. */
+  readonly tc: string;
 }
 
-/** `nft list ruleset` without the counters' values. */
-export function nftRuleset(namespace: string): Promise<string> {
-  return mustRun(["nft", "-s", "list", "ruleset"], { namespace });
+/**
+ * All programs in one process of the namespace, since tests look often. A hook without a queueing discipline
+ * has no filters, which tc reports as an error; a variant of iptables may not be installed.
+ */
+const LOOK = `nft -s list ruleset || exit 1
+echo "$1"
+iptables-legacy-save; ip6tables-legacy-save
+echo "$1"
+iptables-nft-save; ip6tables-nft-save
+echo "$1"
+for device in $(ls /sys/class/net); do
+  for hook in root ingress egress; do echo "filter show dev $device $hook"; done
+done | { echo "qdisc show"; cat; } | tc -force -batch -
+exit 0
+`;
+
+/** A line that no program prints. */
+const BETWEEN = "==== the next part ====";
+
+/** Everything that a firewall program could leave behind in the namespace. */
+export async function firewallParts(namespace: string): Promise<FirewallParts> {
+  const seen = await mustRun(["sh", "-c", LOOK, "sh", BETWEEN], { namespace });
+  const [nft = "", legacy = "", iptablesNft = "", tc = ""] = seen.split(`${BETWEEN}\n`);
+  return { nft, legacy: withoutCounters(legacy), iptablesNft: withoutCounters(iptablesNft), tc };
+}
+
+/** The parts as one text, to compare byte for byte. */
+export async function firewallState(namespace: string): Promise<string> {
+  return Object.values(await firewallParts(namespace)).join("\n");
 }
 
 /** Feeds rules of somebody else to nft. */
@@ -30,10 +51,27 @@ export async function loadRules(namespace: string, rules: string): Promise<void>
   await mustRun(["nft", "-f", "-"], { namespace, stdin: rules });
 }
 
-/** Rules as a host with Docker has them, and a table that an administrator wrote by hand. */
-export async function loadForeignRules(namespace: string): Promise<void> {
-  await mustRun(["iptables-nft-restore"], { namespace, stdin: DOCKER_LIKE });
+/**
+ * Rules as a host with Docker has them, in the variant of iptables that the backend uses, and a table
+ * that an administrator wrote by hand.
+ */
+export async function loadForeignRules(
+  namespace: string,
+  backend: BackendUnderTest,
+): Promise<void> {
+  await loadDockerRules(namespace, backend);
   await loadRules(namespace, HAND_WRITTEN);
+}
+
+/** Only those of Docker. */
+export async function loadDockerRules(
+  namespace: string,
+  backend: BackendUnderTest,
+): Promise<void> {
+  const restore = variantProgram("iptables", backend.variant ?? "nft", "restore");
+  await mustRun([restore, "--wait=60"], { namespace, stdin: DOCKER_LIKE });
+  // Tables that were replaced have only the chains that they were given.
+  await makeBuiltInTables(namespace, backend);
 }
 
 const DOCKER_LIKE = `*filter
@@ -67,12 +105,7 @@ table ip shaping {
 }
 `;
 
-interface Device {
-  readonly ifname: string;
-}
-
-/** `iptables-save` or its sibling, without the time it ran and the counters. */
-async function savedRules(program: string, namespace: string): Promise<string> {
-  const { stdout } = await run([program], { namespace });
-  return stdout.replaceAll(/^# (Generated|Completed).*$/gm, "").replaceAll(/\[\d+:\d+\]/g, "");
+/** What iptables-save or a sibling prints, without the time it ran and the counters. */
+function withoutCounters(saved: string): string {
+  return saved.replaceAll(/^# (Generated|Completed).*$/gm, "").replaceAll(/\[\d+:\d+\]/g, "");
 }

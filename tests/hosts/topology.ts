@@ -24,24 +24,37 @@ export interface Uplink {
   readonly outside: Place;
 }
 
-/** The machines of one test. */
-export interface Topology extends AsyncDisposable {
+/** A host and nothing around it. */
+export interface TestHost extends AsyncDisposable {
   /** The namespace where the program runs. */
   readonly host: string;
+  /** Runs at the end, before the namespaces go; the last one given runs first. */
+  readonly atEnd: AsyncDisposableStack;
+}
+
+/** The machines of one test. */
+export interface Topology extends TestHost {
   /** eth0, where the default route goes. */
   readonly uplink: Uplink;
   /** eth1; traffic goes there only by its own subnet. */
   readonly secondUplink: Uplink;
   /** The guest of that name. @throws {Error} When no network has it. */
   guest(name: string): Place;
-  /** Runs at the end, before the namespaces go; the last one given runs first. */
-  readonly atEnd: AsyncDisposableStack;
 }
 
 const UPLINKS = [
   { device: "eth0", subnet4: "203.0.113", subnet6: "2001:db8:ffff:" },
   { device: "eth1", subnet4: "198.51.100", subnet6: "2001:db8:fffe:" },
 ] as const;
+
+/** Makes a host with these networks' bridges, for tests that send no packet. */
+export async function makeHost(networks: readonly TestNetwork[]): Promise<TestHost> {
+  await using atEnd = new AsyncDisposableStack();
+  const host = await addNamespace(atEnd, "host");
+  await configure(host, networks.flatMap(bridgeLines));
+  const keep = atEnd.move();
+  return { host, atEnd: keep, [Symbol.asyncDispose]: () => keep.disposeAsync() };
+}
 
 /** Makes a host with these networks' bridges and guests; `await using` takes everything away. */
 export async function makeTopology(networks: readonly TestNetwork[]): Promise<Topology> {

@@ -23,6 +23,8 @@ export interface ProbeOptions {
   readonly from?: string | undefined;
   /** The sender's port; absent: any. */
   readonly fromPort?: number | undefined;
+  /** The receiver's port; absent: where every place answers. */
+  readonly port?: number | undefined;
   /** Seconds until no answer counts as dropped; absent: 5, for a machine that is busy. */
   readonly patience?: number | undefined;
 }
@@ -53,11 +55,14 @@ export async function sendOneWay(sender: Place, to: string): Promise<void> {
   await run(["socat", "-u", "-", destination], { namespace: sender.namespace, stdin: "one way\n" });
 }
 
-function socatAddress(to: string, { from = "", fromPort }: ProbeOptions): string {
+function socatAddress(
+  to: string,
+  { from = "", fromPort, port = ANSWERING_PORT }: ProbeOptions,
+): string {
   const bracket = (address: string): string => isIpv6(address) ? `[${address}]` : address;
   const bind = from === "" ? "" : `,bind=${bracket(from)}`;
-  const port = fromPort === undefined ? "" : `,sourceport=${fromPort}`;
-  return `${isIpv6(to) ? 6 : 4}:${bracket(to)}:${ANSWERING_PORT}${bind}${port}`;
+  const sourcePort = fromPort === undefined ? "" : `,sourceport=${fromPort}`;
+  return `${isIpv6(to) ? 6 : 4}:${bracket(to)}:${port}${bind}${sourcePort}`;
 }
 
 /** Says something and waits for the line that tells where the far side saw it come from. */

@@ -43,10 +43,10 @@ async function arrivedFrom(
     .map(({ protocol, size }) => `${protocol} with ${size} bytes`);
 }
 
-for (const { name: backend, tools } of BACKENDS) {
+for (const backend of BACKENDS) {
+  const { name, tools } = backend;
   hostTest({
-    name:
-      `${backend}: connections from before the network came up end there, untranslated ones too`,
+    name: `${name}: connections from before the network came up end there, untranslated ones too`,
     tools,
     body: async (t) => {
       await using topology = await makeTopology([NAT]);
@@ -72,7 +72,7 @@ for (const { name: backend, tools } of BACKENDS) {
   });
 
   hostTest({
-    name: `${backend}: packets that conntrack cannot place do not leave as they are`,
+    name: `${name}: packets that conntrack cannot place do not leave as they are`,
     tools: [...tools, "conntrack"],
     body: async (t) => {
       await using topology = await makeTopology([NAT]);

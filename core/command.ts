@@ -49,7 +49,11 @@ export interface CommandRunner {
   run(command: Command): Promise<CommandResult>;
 }
 
-/** The first line of what a program said: for messages that have room for one. */
+/**
+ * The first line of what a program said: for messages that have room for one. One that ends in a colon
+ * (iptables-nft begins so) goes on in the next.
+ */
 export function firstLine(output: string): string {
-  return output.trim().split("\n", 1).join("");
+  const [first = "", second = ""] = output.trim().split("\n");
+  return /:\s*$/.test(first) && second !== "" ? `${first.trimEnd()} ${second.trim()}` : first;
 }

@@ -1,14 +1,15 @@
 /** Everything of ours that is live → the script that takes it away. */
 import { type CommandResult, firstLine } from "../../core/command.ts";
 import { NoBackendError } from "../../core/firewall_backend.ts";
-import { isOurs, ruleWords, SHARED_PARTS } from "./parts.ts";
+import { isOurs, type Rule, SHARED_PARTS } from "./parts.ts";
 import { hiddenSentence, hiddenTables, readSaved, type SavedTable } from "./saved.ts";
 import { formatTable } from "./script.ts";
 
 /**
  * The script for one family; undefined when it has nothing of ours, or the program is not there.
  *
- * Our chains go, and the jumps that we made to them, however often they are there. A rule of somebody
+ * Our chains go, and the jumps to them from where we jump, however often they are there and whatever
+ * their comment says. A rule of somebody
  * else that leads to one of our chains is not touched, and iptables then refuses to delete the chain.
  *
  * @param isUsed Whether a network on record has rules there.
@@ -37,12 +38,18 @@ function resetLines(name: string, table: SavedTable): readonly (readonly string[
   const jumps = SHARED_PARTS.filter((part) => part.table === name).flatMap((part) => part.jumps);
   return [
     ...jumps.flatMap(({ chain, rule }) => {
-      const words = ruleWords(rule);
-      const live = table.get(chain) ?? [];
-      return live.filter((one) => one.words.join(" ") === words.join(" "))
-        .map(() => ["-D", chain, ...words]);
+      const live = (table.get(chain) ?? []).map(({ words }) => words);
+      return live.filter((words) => isJump(words, rule)).map((words) => ["-D", chain, ...words]);
     }),
     ...chains.map((chain) => ["-F", chain]),
     ...chains.map((chain) => ["-X", chain]),
   ];
+}
+
+function isJump(words: readonly string[], { verdict }: Rule): boolean {
+  const comment = words.indexOf("--comment");
+  const bare = words.filter((_, index) =>
+    comment === -1 || index < comment - 2 || index > comment + 1
+  );
+  return bare.join(" ") === verdict.join(" ");
 }

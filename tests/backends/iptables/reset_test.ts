@@ -123,3 +123,18 @@ Deno.test("nothing is made anew where a table in use cannot be listed", () => {
   const refused = { status: 1, stdout: "", stderr: "Permission denied\n" };
   assertThrows(() => resetScript(refused, true), NoBackendError, "Permission denied");
 });
+
+Deno.test("a jump that somebody made again without its comment goes with our chains", () => {
+  const stdout = "*filter\n:FORWARD ACCEPT [0:0]\n:BRIDGEWALL_FROM - [0:0]\n" +
+    "-A FORWARD -j BRIDGEWALL_FROM\n-A FORWARD -m comment --comment mine -j BRIDGEWALL_FROM\n" +
+    "-A FORWARD -i eth0 -j BRIDGEWALL_FROM\nCOMMIT\n";
+  assertEquals(resetScript({ status: 0, stdout, stderr: "" }, true)?.split("\n"), [
+    "*filter",
+    "-D FORWARD -j BRIDGEWALL_FROM",
+    "-D FORWARD -m comment --comment mine -j BRIDGEWALL_FROM",
+    "-F BRIDGEWALL_FROM",
+    "-X BRIDGEWALL_FROM",
+    "COMMIT",
+    "",
+  ]);
+});

@@ -116,7 +116,9 @@ Deno.test("what was left behind and is gone by now holds nothing up, but is told
     warning,
     "because iptables-nft-restore exited with status 1. To remove them, run",
   );
-  for (const line of OLD.stdin?.trim().split("\n") ?? []) assertStringIncludes(warning, `  ${line}`);
+  for (const line of OLD.stdin?.trim().split("\n") ?? []) {
+    assertStringIncludes(warning, `  ${line}`);
+  }
 });
 
 Deno.test("what was left behind is not forgotten while another program holds the lock", async () => {

@@ -49,6 +49,11 @@ export function operationCommands(operation: Operation): readonly Command[] {
   return planTasks(operation).map(({ command }) => command);
 }
 
+/** The same where it is known beforehand that all has to be made anew. */
+export async function rebuildCommands(operation: Operation): Promise<readonly Command[]> {
+  return rebuildTasks(await operation.rebuild(), operation).map(({ command }) => command);
+}
+
 /** The runs of programs that an operation comes to, in their order. */
 export function planTasks(operation: Operation): readonly Task[] {
   const { entering, settings } = operation;

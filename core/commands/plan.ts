@@ -1,6 +1,6 @@
 /** `bridgewall plan`: what `up` would run. Needs no root and changes nothing. */
 import { holdsRules } from "../change/join_scripts.ts";
-import { operationCommands } from "../change/operation.ts";
+import { operationCommands, rebuildCommands } from "../change/operation.ts";
 import { chooseBackend } from "../choose_backend.ts";
 import type { Command } from "../command.ts";
 import { type FirewallBackend, NoBackendError } from "../firewall_backend.ts";
@@ -42,7 +42,9 @@ export async function plan(
   const snapshot = { backends: context.backends, facts, answers, records };
   const prepared = prepare(context, networks, backend, snapshot);
   const operation = operationOf(snapshot, prepared);
-  const commands = operationCommands(operation);
+  const commands = operation.drifted === true
+    ? await rebuildCommands(operation)
+    : operationCommands(operation);
   const explanation = prepared.policies.map(explainPolicy);
   prepared.warnings.forEach((warning) => messages.warn(warning));
   return {

@@ -39,14 +39,21 @@ export function compileChange(policies: readonly FilteredPolicy[], facts: Facts)
     drifted: !standsAsRecorded(facts),
     unseen: PROGRAMS.filter(({ save }) => facts.answers.to(save)?.status === 127)
       .map(({ restore }) => restore),
-    reset: PROGRAMS.flatMap(({ restore, save }) => {
-      const isUsed = facts.records.some(({ removal }) =>
-        removal.some(({ commands }) => commands.some(({ program }) => program === restore))
-      );
-      const script = resetScript(facts.answers.to(save), isUsed);
-      return script === undefined ? [] : [runRestore(restore, script)];
-    }),
+    // Read only where all is made anew, and it takes its time.
+    get reset() {
+      return resetCommands(facts);
+    },
   };
+}
+
+function resetCommands({ records, answers }: Facts): readonly Command[] {
+  return PROGRAMS.flatMap(({ restore, save }) => {
+    const isUsed = records.some(({ removal }) =>
+      removal.some(({ commands }) => commands.some(({ program }) => program === restore))
+    );
+    const script = resetScript(answers.to(save), isUsed);
+    return script === undefined ? [] : [runRestore(restore, script)];
+  });
 }
 
 function networkChange(policy: FilteredPolicy, host: IptablesHost): NetworkChange {

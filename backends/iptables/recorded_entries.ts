@@ -46,6 +46,7 @@ function liveEntries(name: string, table: SavedTable): readonly string[] {
   return [...table].flatMap(([chain, rules]) => {
     const isHolder = isShared(chain);
     const isLeft = jumps.some((jump) => jump.chain === chain);
+    if (!isHolder && !isLeft) return [];
     return rules.map(textOf).filter((text) => isHolder || (isLeft && own.has(text)))
       .map((text) => `${name} ${chain} ${text}`);
   });

@@ -35,7 +35,7 @@ const ALL: OptionEntry = { name: "all", help: "take all networks" };
 
 /** Options that every command takes. */
 export const GLOBAL_OPTIONS: readonly OptionEntry[] = [
-  { name: "backend", value: "NAME", help: "use this backend instead of the first usable one" },
+  { name: "backend", value: "NAME", help: "nftables or iptables; without it the first usable one" },
   { name: "config", value: "FILE", help: "read this configuration; networks/ stands beside it" },
   { name: "state-dir", value: "DIR", help: "keep records here instead of in /run/bridgewall" },
   { name: "wait", value: "SECONDS", help: "wait so long for another command to finish (30)" },
@@ -86,9 +86,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     details: [
       ACTIVE_HELP + " Without one, all active networks are meant.",
       "Works from the records. A definition that was edited takes effect with `bridgewall up`.",
+      "Networks move to the backend that is chosen now: the new rules stand before the old ones " +
+      "go, and connections go on.",
     ],
     options: [{ ...ALL, help: "all active networks" }],
-    examples: ["bridgewall reload"],
+    examples: ["bridgewall reload", "bridgewall reload --backend iptables"],
   },
   {
     name: "plan",
@@ -97,7 +99,8 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "print what up would run; needs no root, changes nothing",
     details: [
       NETWORK_HELP,
-      "Prints the script for nft as it would be given to it; other commands stand in comments.",
+      "Prints the scripts as they would be given to nft or iptables-restore; other commands stand " +
+      "in comments.",
     ],
     options: [
       { ...ALL, help: "all networks of the configuration directory" },

@@ -11,12 +11,12 @@ import { type Facts, zoneWarnings } from "../../core/firewall_backend.ts";
 import type { FilteredPolicy } from "../../core/policy/policy.ts";
 import { quoted } from "../../core/quoted.ts";
 import { hostOf, type IptablesHost } from "./iptables_host.ts";
-import { CHECKSUMS, type Entry, type Part, ruleWords, type SharedPart } from "./parts.ts";
+import { CHECKSUMS, type Entry, isHolder, type Part, ruleWords, type SharedPart } from "./parts.ts";
 import { resetScript } from "./reset.ts";
 import { standsAsRecorded } from "./recorded_entries.ts";
 import { networkParts } from "./ruleset.ts";
 import { formatTable } from "./script.ts";
-import { type FamilyPrograms, PROGRAMS, programsOf } from "./variant.ts";
+import { type FamilyPrograms, PROGRAMS, programsOf, usedPrograms } from "./variant.ts";
 
 /**
  * How long iptables waits for the xtables lock that other programs hold, in seconds. A program that
@@ -47,12 +47,10 @@ export function compileChange(policies: readonly FilteredPolicy[], facts: Facts)
 }
 
 function resetCommands({ records, answers }: Facts): readonly Command[] {
-  return PROGRAMS.flatMap(({ restore, save }) => {
-    const isUsed = records.some(({ removal }) =>
-      removal.some(({ commands }) => commands.some(({ program }) => program === restore))
-    );
-    const script = resetScript(answers.to(save), isUsed);
-    return script === undefined ? [] : [runRestore(restore, script)];
+  const used = usedPrograms(records);
+  return PROGRAMS.flatMap((programs) => {
+    const script = resetScript(answers.to(programs.save), used.includes(programs));
+    return script === undefined ? [] : [runRestore(programs.restore, script)];
   });
 }
 
@@ -134,7 +132,7 @@ type Lines = readonly (readonly string[])[];
 
 /** Chains that hold entries of networks are only made, never emptied; jumps come back to the head. */
 function installShared({ chains, jumps }: SharedPart, stands: boolean): Lines {
-  const filled = chains.filter(({ rules }) => rules.length > 0);
+  const filled = chains.filter((chain) => !isHolder(chain));
   return [
     ...(stands
       ? [...filled.map(({ name }) => ["-F", name]), ...jumps.map(deleteEntry)]
@@ -161,7 +159,7 @@ function installPart({ chains, entries }: Part, stands: boolean): Lines {
 function removeShared({ chains, jumps }: SharedPart): Lines {
   return [
     ...jumps.map(deleteEntry),
-    ...chains.filter(({ rules }) => rules.length > 0).map(({ name }) => ["-F", name]),
+    ...chains.filter((chain) => !isHolder(chain)).map(({ name }) => ["-F", name]),
     ...chains.map(({ name }) => ["-X", name]),
   ];
 }

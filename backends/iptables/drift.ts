@@ -2,7 +2,15 @@
 import { formatSubnet, parseSubnet } from "../../core/address.ts";
 import type { Drift } from "../../core/firewall_backend.ts";
 import { quoted } from "../../core/quoted.ts";
-import { type Chain, type Entry, type Part, ruleWords, type SharedPart } from "./parts.ts";
+import {
+  type Chain,
+  type Entry,
+  isHolder,
+  type Part,
+  type Rule,
+  ruleWords,
+  type SharedPart,
+} from "./parts.ts";
 import type { SavedRule, SavedTable } from "./saved.ts";
 import { formatLine } from "./script.ts";
 
@@ -20,8 +28,8 @@ export function sharedDrift(
   part: SharedPart,
   networks: readonly NetworkParts[],
 ): readonly Drift[] {
-  const filled = part.chains.filter(({ rules }) => rules.length > 0);
-  const holding = part.chains.filter(({ rules }) => rules.length === 0);
+  const filled = part.chains.filter((chain) => !isHolder(chain));
+  const holding = part.chains.filter(isHolder);
   return [
     ...jumpDrift(table, part.jumps).map((difference) => ({ difference })),
     ...filled.flatMap((chain) => chainDrift(table, chain)).map((difference) => ({ difference })),
@@ -37,19 +45,19 @@ export function sharedDrift(
 
 function jumpDrift(table: SavedTable | undefined, jumps: readonly Entry[]): readonly string[] {
   const counted = jumps.flatMap(({ chain, rule }) => {
-    const text = formatLine(ruleWords(rule));
+    const text = ruleText(rule);
     const count = (table?.get(chain) ?? []).filter((one) => textOf(one) === text).length;
     if (count === 1) return [];
     const what = `The jump from ${chain} to ${rule.verdict.at(-1) ?? ""}`;
     return [count === 0 ? `${what} is missing` : `${what} is there ${count} times`];
   });
   if (counted.length > 0) return counted;
-  const texts = jumps.map(({ rule }) => formatLine(ruleWords(rule)));
+  const texts = jumps.map(({ rule }) => ruleText(rule));
   const chains = [...new Set(jumps.map(({ chain }) => chain))];
   return chains.flatMap((chain) => {
     const live = (table?.get(chain) ?? []).map(textOf).filter((text) => texts.includes(text));
     const wanted = jumps.filter((one) => one.chain === chain)
-      .map(({ rule }) => formatLine(ruleWords(rule)));
+      .map(({ rule }) => ruleText(rule));
     return live.join("\n") === wanted.join("\n")
       ? []
       : [`The jumps from ${chain} to our chains are in another order`];
@@ -66,7 +74,7 @@ function entryDrift(
   for (const rule of live) count.set(textOf(rule), (count.get(textOf(rule)) ?? 0) + 1);
   const ours = new Set<string>();
   const drift = wanted.flatMap(({ network, entry: { rule } }) => {
-    const text = formatLine(ruleWords(rule));
+    const text = ruleText(rule);
     ours.add(text);
     const found = count.get(text) ?? 0;
     if (found === 1) return [];
@@ -88,7 +96,7 @@ export function chainDrift(
 ): readonly string[] {
   const live = table?.get(name)?.map(textOf);
   if (live === undefined) return [`Chain ${quoted(name)} is missing`];
-  const wanted = rules.map((rule) => formatLine(ruleWords(rule)));
+  const wanted = rules.map((rule) => ruleText(rule));
   const missing = wanted.filter((text) => !live.includes(text));
   const foreign = live.filter((text) => !wanted.includes(text));
   const where = `chain ${quoted(name)}`;
@@ -101,6 +109,11 @@ export function chainDrift(
   return live.join("\n") === wanted.join("\n")
     ? []
     : [`The rules of ${where} are repeated or in another order`];
+}
+
+/** A rule as it should be, in the form of {@linkcode textOf}. */
+export function ruleText(rule: Rule): string {
+  return formatLine(ruleWords(rule));
 }
 
 /** The C libraries write IPv4 addresses inside IPv6 each in a way of their own: here it is ours. */

@@ -1,4 +1,5 @@
 /** What is live in the tables of iptables, compared with what the policies ask for. */
+import { commandsOf } from "../../core/change/change.ts";
 import { firstLine } from "../../core/command.ts";
 import type {
   Inspection,
@@ -8,11 +9,10 @@ import type {
 } from "../../core/firewall_backend.ts";
 import { type Host, HostError } from "../../core/host.ts";
 import { quoted } from "../../core/quoted.ts";
-import { chainDrift, type NetworkParts, sharedDrift, textOf } from "./drift.ts";
-import { isOurs, ruleWords } from "./parts.ts";
+import { chainDrift, type NetworkParts, ruleText, sharedDrift, textOf } from "./drift.ts";
+import { isOurs } from "./parts.ts";
 import { networkParts } from "./ruleset.ts";
 import { hiddenSentence, hiddenTables, readSaved, type SavedTable } from "./saved.ts";
-import { formatLine } from "./script.ts";
 import { type FamilyPrograms, PROGRAMS } from "./variant.ts";
 
 /** Asks each program that the removals name, once. */
@@ -52,8 +52,9 @@ export async function inspectTables(
 
 /** The tables in which the network has rules, by what its removal takes away. */
 function tablesOf({ removal }: InstalledPolicy, program: string): ReadonlySet<string> {
-  const scripts = removal.flatMap(({ commands }) => commands)
-    .filter((command) => command.program === program).map(({ stdin }) => stdin ?? "");
+  const scripts = commandsOf([{ removal }]).filter((command) => command.program === program).map((
+    { stdin },
+  ) => stdin ?? "");
   return new Set(scripts.flatMap((script) => /^\*(\w+)/.exec(script)?.[1] ?? []));
 }
 
@@ -110,7 +111,7 @@ function networkTraffic(
       const live = saved.get(table)?.get(name) ?? [];
       for (const rule of rules) {
         if (rule.counts === undefined) continue;
-        const text = formatLine(ruleWords(rule));
+        const text = ruleText(rule);
         const found = live.find((one) => textOf(one) === text);
         if (found === undefined) return { network };
         traffic[rule.counts] = sum(traffic[rule.counts], found.traffic);

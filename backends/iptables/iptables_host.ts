@@ -8,8 +8,8 @@ import { usesFamily } from "./ruleset.ts";
 import {
   type FamilyPrograms,
   IPV6_QUESTION,
-  PROGRAMS,
   readVersion,
+  usedPrograms,
   type Variant,
   VERSION_QUESTION,
 } from "./variant.ts";
@@ -36,19 +36,16 @@ export function hostOf(
   { answers, standing, again }: Facts,
 ): IptablesHost {
   const ipv6 = answers.to(IPV6_QUESTION);
-  const groups = standing.flatMap(({ removal }) => removal);
-  const programs = new Set(groups.flatMap(({ commands }) => commands.map((one) => one.program)));
+  const used = usedPrograms(standing);
   const isIpv6Used = policies.some((policy) => usesFamily(policy, "ipv6"));
   return {
     families: ipv6?.status === 0 && ipv6.stdout.trim() === "" ? ["ipv4"] : ["ipv4", "ipv6"],
-    standing: new Set(groups.map(groupKey)),
-    isOptional: ({ family, restore }) => family === "ipv6" && !isIpv6Used && !programs.has(restore),
+    standing: new Set(standing.flatMap(({ removal }) => removal).map(groupKey)),
+    isOptional: (programs) => programs.family === "ipv6" && !isIpv6Used && !used.includes(programs),
     variantOf: ({ network }) => {
-      const commands = again?.get(network)?.removal.flatMap((group) => group.commands) ?? [];
-      const used = PROGRAMS.find(({ restore }) =>
-        commands.some(({ program }) => program === restore)
-      );
-      return used?.variant ?? variantNow(answers);
+      const installation = again?.get(network);
+      const [before] = installation === undefined ? [] : usedPrograms([installation]);
+      return before?.variant ?? variantNow(answers);
     },
   };
 }

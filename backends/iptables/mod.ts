@@ -3,7 +3,7 @@ import type { FirewallBackend } from "../../core/firewall_backend.ts";
 import { compileChange } from "./compile.ts";
 import { detectIptables } from "./detect.ts";
 import { inspectTables } from "./inspect.ts";
-import { IPV6_QUESTION, PROGRAMS, VERSION_QUESTION } from "./variant.ts";
+import { IPV6_QUESTION, PROGRAMS, usedPrograms, VERSION_QUESTION } from "./variant.ts";
 
 /**
  * The backend that keeps what it installs in chains of its own, in the tables of the variant that the
@@ -17,12 +17,7 @@ export function iptables(): FirewallBackend {
     questions: (records, rebuilding) => [
       VERSION_QUESTION,
       IPV6_QUESTION,
-      ...PROGRAMS.filter(({ restore }) =>
-        rebuilding ||
-        records.some(({ removal }) =>
-          removal.some(({ commands }) => commands.some(({ program }) => program === restore))
-        )
-      ).map(({ save }) => save),
+      ...(rebuilding ? PROGRAMS : usedPrograms(records)).map(({ save }) => save),
     ],
     compile: compileChange,
     inspect: inspectTables,

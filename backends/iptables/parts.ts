@@ -111,10 +111,20 @@ export function isOurs(chain: string): boolean {
   return /^(?:BRIDGEWALL|BWALL)_/.test(chain);
 }
 
+/** The jumps from the built-in chains of one table to ours. */
+export function jumpsOf(table: string): readonly Entry[] {
+  return SHARED_PARTS.filter((part) => part.table === table).flatMap(({ jumps }) => jumps);
+}
+
+/** Whether a shared chain holds the entries of the networks, and no rules of its own. */
+export function isHolder({ rules }: Chain): boolean {
+  return rules.length === 0;
+}
+
 /** Whether it is one of the chains that hold the entries of the networks. */
 export function isShared(chain: string): boolean {
   return SHARED_PARTS.some(({ chains }) =>
-    chains.some(({ name, rules }) => name === chain && rules.length === 0)
+    chains.some((one) => one.name === chain && isHolder(one))
   );
 }
 

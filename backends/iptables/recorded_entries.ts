@@ -1,8 +1,9 @@
 /** Whether the shared chains hold what the records say. */
+import { commandsOf } from "../../core/change/change.ts";
 import type { Facts } from "../../core/firewall_backend.ts";
-import { isShared, ruleWords, SHARED_PARTS } from "./parts.ts";
+import { isShared, jumpsOf } from "./parts.ts";
 import { readSaved, readWords, type SavedTable } from "./saved.ts";
-import { textOf } from "./drift.ts";
+import { ruleText, textOf } from "./drift.ts";
 import { formatLine } from "./script.ts";
 import { type FamilyPrograms, PROGRAMS } from "./variant.ts";
 
@@ -29,8 +30,9 @@ function recordedEntries(
   { restore }: FamilyPrograms,
   standing: Facts["standing"],
 ): ReadonlySet<string> {
-  const scripts = standing.flatMap(({ removal }) => removal).flatMap(({ commands }) => commands)
-    .filter(({ program }) => program === restore).map(({ stdin = "" }) => stdin.split("\n"));
+  const scripts = commandsOf(standing).filter(({ program }) => program === restore).map((
+    { stdin = "" },
+  ) => stdin.split("\n"));
   return new Set(scripts.flatMap((lines) => {
     const table = lines[0]?.slice(1) ?? "";
     return lines.filter((line) => line.startsWith("-D ")).map((line) => {
@@ -41,13 +43,13 @@ function recordedEntries(
 }
 
 function liveEntries(name: string, table: SavedTable): readonly string[] {
-  const jumps = SHARED_PARTS.filter((part) => part.table === name).flatMap((part) => part.jumps);
-  const own = new Set(jumps.map(({ rule }) => formatLine(ruleWords(rule))));
+  const jumps = jumpsOf(name);
+  const own = new Set(jumps.map(({ rule }) => ruleText(rule)));
   return [...table].flatMap(([chain, rules]) => {
-    const isHolder = isShared(chain);
-    const isLeft = jumps.some((jump) => jump.chain === chain);
-    if (!isHolder && !isLeft) return [];
-    return rules.map(textOf).filter((text) => isHolder || (isLeft && own.has(text)))
-      .map((text) => `${name} ${chain} ${text}`);
+    const holdsEntries = isShared(chain);
+    if (!holdsEntries && !jumps.some((jump) => jump.chain === chain)) return [];
+    return rules.map(textOf).filter((text) => holdsEntries || own.has(text)).map((text) =>
+      `${name} ${chain} ${text}`
+    );
   });
 }

@@ -1,7 +1,7 @@
 /** Everything of ours that is live → the script that takes it away. */
 import { type CommandResult, firstLine } from "../../core/command.ts";
 import { NoBackendError } from "../../core/firewall_backend.ts";
-import { isOurs, type Rule, SHARED_PARTS } from "./parts.ts";
+import { isOurs, jumpsOf, type Rule } from "./parts.ts";
 import { hiddenSentence, hiddenTables, readSaved, type SavedTable } from "./saved.ts";
 import { formatTable } from "./script.ts";
 
@@ -9,8 +9,7 @@ import { formatTable } from "./script.ts";
  * The script for one family; undefined when it has nothing of ours, or the program is not there.
  *
  * Our chains go, and the jumps to them from where we jump, however often they are there and whatever
- * their comment says. A rule of somebody
- * else that leads to one of our chains is not touched, and iptables then refuses to delete the chain.
+ * their comment says. A rule of somebody else that leads to one of our chains is not touched, and iptables then refuses to delete the chain.
  *
  * @param isUsed Whether a network on record has rules there.
  * @throws {NoBackendError} When it is used and cannot be listed, or not all of it.
@@ -35,9 +34,8 @@ export function resetScript(
 
 function resetLines(name: string, table: SavedTable): readonly (readonly string[])[] {
   const chains = [...table.keys()].filter(isOurs);
-  const jumps = SHARED_PARTS.filter((part) => part.table === name).flatMap((part) => part.jumps);
   return [
-    ...jumps.flatMap(({ chain, rule }) => {
+    ...jumpsOf(name).flatMap(({ chain, rule }) => {
       const live = (table.get(chain) ?? []).map(({ words }) => words);
       return live.filter((words) => isJump(words, rule)).map((words) => ["-D", chain, ...words]);
     }),

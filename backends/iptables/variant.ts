@@ -1,5 +1,6 @@
 /** Which of the two programs called iptables a host has, and the names that both go by. */
 import type { Family } from "../../core/address.ts";
+import { commandsOf } from "../../core/change/change.ts";
 import type { Command, CommandResult, RuleProgram } from "../../core/command.ts";
 
 /** `nft`: rules in nf_tables. `legacy`: in x_tables. Each knows nothing of the rules of the other. */
@@ -42,6 +43,14 @@ export function programsOf(variant: Variant, family: Family): FamilyPrograms {
   const found = PROGRAMS.find((one) => one.variant === variant && one.family === family);
   if (found === undefined) throw new Error(`there is no iptables-${variant} for ${family}`);
   return found;
+}
+
+/** Those that the removals run: they hold the rules of these installations. */
+export function usedPrograms(
+  installations: Parameters<typeof commandsOf>[0],
+): readonly FamilyPrograms[] {
+  const used = new Set(commandsOf(installations).map(({ program }) => program));
+  return PROGRAMS.filter(({ restore }) => used.has(restore));
 }
 
 /** Tells version and variant: `iptables v1.8.9 (nf_tables)`. */

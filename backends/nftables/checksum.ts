@@ -6,7 +6,7 @@
  * nftables has nothing, so the packet scheduler does it: tc-csum(8) on the way out of the bridge. It
  * sits in `clsact`, which leaves the bridge's root queue to others (libvirt's bandwidth limits).
  */
-import type { NetworkChange, Step } from "../../core/change/change.ts";
+import { commandsOf, type NetworkChange, type Step } from "../../core/change/change.ts";
 import type { Command } from "../../core/command.ts";
 import type { Facts } from "../../core/firewall_backend.ts";
 import type { FilteredPolicy } from "../../core/policy/policy.ts";
@@ -65,10 +65,8 @@ export function checksumRepair(policy: FilteredPolicy, facts: Facts): Repair {
 /** Whether the queue is ours to remove: nobody had one there, or we remember having made it. */
 function isOurs(bridge: string, facts: Facts, removeQueue: string): boolean {
   if (!facts.host.clsact.includes(bridge)) return true;
-  return facts.records.some(({ removal }) =>
-    removal.flatMap(({ commands }) => commands).some(({ program, stdin }) =>
-      program === "tc" && stdin?.split("\n").includes(removeQueue)
-    )
+  return commandsOf(facts.records).some(({ program, stdin }) =>
+    program === "tc" && stdin?.split("\n").includes(removeQueue)
   );
 }
 

@@ -1,5 +1,11 @@
 /** Policies → Change, for nftables. */
-import type { Change, NetworkChange, RemovalGroup, Step } from "../../core/change/change.ts";
+import {
+  type Change,
+  commandsOf,
+  type NetworkChange,
+  type RemovalGroup,
+  type Step,
+} from "../../core/change/change.ts";
 import type { Command } from "../../core/command.ts";
 import { type Facts, NoBackendError, zoneWarnings } from "../../core/firewall_backend.ts";
 import type { FilteredPolicy } from "../../core/policy/policy.ts";
@@ -43,8 +49,7 @@ export function compileChange(
 
 /** Tables by the names that they had when their networks came up: the configuration may have changed. */
 function recordedTables({ records }: Facts): readonly string[] {
-  const commands = records.flatMap(({ removal }) => removal).flatMap((group) => group.commands);
-  return commands.filter(({ program }) => program === "nft").flatMap(({ stdin = "" }) =>
+  return commandsOf(records).filter(({ program }) => program === "nft").flatMap(({ stdin = "" }) =>
     [...stdin.matchAll(/^delete table inet (\S+)$/gm)].map(([, name = ""]) => name)
   );
 }

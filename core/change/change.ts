@@ -52,6 +52,13 @@ export interface Change {
   readonly unseen: readonly Program[];
 }
 
+/** The commands of removals, in their order. */
+export function commandsOf(
+  installations: readonly { readonly removal: readonly RemovalGroup[] }[],
+): readonly Command[] {
+  return installations.flatMap(({ removal }) => removal).flatMap(({ commands }) => commands);
+}
+
 /** A text that is the same for equal groups only. */
 export function groupKey({ commands }: RemovalGroup): string {
   return JSON.stringify(commands.map(commandKey));

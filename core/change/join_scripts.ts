@@ -15,13 +15,18 @@ export function holdsRules(program: Program): program is RuleProgram {
   return RULE_PROGRAMS.some((known) => known === program);
 }
 
+/** Whether it takes a script table by table (iptables) and not as a whole. */
+export function takesTables(program: Program): boolean {
+  return holdsRules(program) && program !== "nft";
+}
+
 /**
  * The question whether a command would be taken; nothing is changed. Absent where asking is of no use:
  * nft takes its script whole or not at all, so running it is asking. Of a restore with several
  * tables the first could be in place when the second is refused.
  */
 export function questionOf(command: Command): Command | undefined {
-  if (!holdsRules(command.program) || command.program === "nft") return undefined;
+  if (!takesTables(command.program)) return undefined;
   return { ...command, args: ["--test", ...command.args] };
 }
 
@@ -31,7 +36,7 @@ export function joinScripts(
   removals: readonly string[],
   installations: readonly string[],
 ): string {
-  return holdsRules(program) && program !== "nft"
+  return takesTables(program)
     ? joinTables(removals, installations)
     : [...removals, ...installations].join("");
 }
@@ -53,15 +58,15 @@ function joinTables(removals: readonly string[], installations: readonly string[
   const going = collectTables(removals);
   const coming = collectTables(installations);
   const tables = [...new Set([...INSTALLATION_ORDER, ...going.keys(), ...coming.keys()])];
-  const early = tables.map((table): readonly [string, Lines] => {
+  const early: (readonly [table: string, lines: Lines])[] = [];
+  const late: (readonly [table: string, lines: Lines])[] = [];
+  for (const table of tables) {
     const [away, back] = [going.get(table) ?? [], coming.get(table) ?? []];
-    return [table, table === "filter" || makesAgain(away, back) ? [...away, ...back] : back];
-  });
-  const late = tables.map((table): readonly [string, Lines] => {
-    const [away, back] = [going.get(table) ?? [], coming.get(table) ?? []];
-    return [table, table === "filter" || makesAgain(away, back) ? [] : away];
-  });
-  return [...early, ...late.toReversed()].filter(([, lines]) => lines.length > 0)
+    const atOnce = table === "filter" || makesAgain(away, back);
+    early.push([table, atOnce ? [...away, ...back] : back]);
+    late.unshift([table, atOnce ? [] : away]);
+  }
+  return [...early, ...late].filter(([, lines]) => lines.length > 0)
     .map(([table, lines]) => [`*${table}`, ...lines, "COMMIT", ""].join("\n")).join("");
 }
 

@@ -8,7 +8,7 @@ import {
 } from "../command.ts";
 import { NoBackendError } from "../firewall_backend.ts";
 import { HostError } from "../host.ts";
-import { holdsRules } from "./join_scripts.ts";
+import { holdsRules, takesTables } from "./join_scripts.ts";
 import {
   type Entering,
   type Operation,
@@ -179,7 +179,7 @@ async function runTasks(
 
 /** Of a script that iptables refuses, the tables before the one that it complains of stand. */
 function mayHaveWorked({ program }: Command, { status }: CommandResult): boolean {
-  return status === 0 || (holdsRules(program) && program !== "nft" && status !== 127);
+  return status === 0 || (takesTables(program) && status !== 127);
 }
 
 type Verdict =

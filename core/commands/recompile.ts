@@ -1,7 +1,7 @@
 /** Networks on record → their steps once more, without asking anybody again. */
 import type { Entering, Rebuild } from "../change/operation.ts";
 import { derivePolicy } from "../policy/derive_policy.ts";
-import type { Installation, Record } from "../record/record.ts";
+import { type Installation, installationsOf, type Record } from "../record/record.ts";
 import { compileNetworks, recordedNetwork } from "./prepare.ts";
 import { involvedBackends, type Snapshot } from "./snapshot.ts";
 
@@ -20,8 +20,7 @@ export function rebuildOf(
   tried: readonly Installation[] = [],
 ): Rebuild {
   const { backends, facts: host, answers, records } = snapshot;
-  const previous = records.flatMap((record) => record.previous ?? []);
-  const anything = [...records, ...previous, ...tried, ...standing];
+  const anything = [...records.flatMap(installationsOf), ...tried, ...standing];
   const known = { host, answers, records: anything, standing: [] };
   const changes = involvedBackends(backends, records, [...standing, ...tried])
     .map((backend) => backend.compile([], known));

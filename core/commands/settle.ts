@@ -1,11 +1,12 @@
 /** Puts right what an interrupted command left, before the next one does its own work. */
 import type { Program } from "../command.ts";
+import { commandsOf } from "../change/change.ts";
 import { holdsRules } from "../change/join_scripts.ts";
 import { runOperation } from "../change/run_operation.ts";
 import { StepFailedError } from "../change/step_error.ts";
 import { NoBackendError } from "../firewall_backend.ts";
 import { quoted } from "../quoted.ts";
-import type { Installation, Record } from "../record/record.ts";
+import { type Installation, installationsOf, type Record } from "../record/record.ts";
 import { activeRecord } from "./active_record.ts";
 import type { Context } from "./context.ts";
 import { type NamedInstallation, rebuildOf, recompile } from "./recompile.ts";
@@ -51,14 +52,8 @@ function isMove({ state, previous, ...installation }: Record): boolean {
     !rulePrograms(installation).some((program) => old.includes(program));
 }
 
-function rulePrograms({ removal }: Installation): readonly Program[] {
-  return removal.flatMap(({ commands }) => commands).map(({ program }) => program)
-    .filter(holdsRules);
-}
-
-/** Either may stand, or a part of each. */
-function installationsOf(record: Record): readonly Installation[] {
-  return record.previous === undefined ? [record] : [record, record.previous];
+function rulePrograms(installation: Pick<Installation, "removal">): readonly Program[] {
+  return commandsOf([installation]).map(({ program }) => program).filter(holdsRules);
 }
 
 async function settleAs(

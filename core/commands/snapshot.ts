@@ -3,7 +3,7 @@ import { commandKey } from "../change/change.ts";
 import type { Command, CommandResult, CommandRunner } from "../command.ts";
 import type { Answers, FirewallBackend } from "../firewall_backend.ts";
 import type { FactsWanted, Host, HostFacts } from "../host.ts";
-import type { Installation, Record } from "../record/record.ts";
+import { type Installation, installationsOf, type Record } from "../record/record.ts";
 import { ALL_FACTS } from "./prepare.ts";
 
 /** What is known of the machine, under the lock. */
@@ -74,7 +74,7 @@ export function involvedBackends(
   records: readonly Record[],
   entering: readonly Installation[],
 ): readonly FirewallBackend[] {
-  const installations = [...records, ...records.flatMap(({ previous }) => previous ?? [])];
+  const installations = records.flatMap(installationsOf);
   const names = new Set(
     [...installations, ...installations.flatMap(({ left }) => left ?? []), ...entering]
       .map(({ backend }) => backend),

@@ -41,6 +41,11 @@ export interface Record extends Installation {
   readonly previous?: Installation;
 }
 
+/** What may stand of a network, or a part of each: an interrupted change leaves two. */
+export function installationsOf(record: Record): readonly Installation[] {
+  return record.previous === undefined ? [record] : [record, record.previous];
+}
+
 /** A record that cannot be trusted or understood. Exit code 1. */
 export class RecordError extends Error {
   /** Shown before the message when nobody catches the error. */

@@ -3,7 +3,7 @@ import { isElement } from "@std/xml";
 import type { XmlElement, XmlNode } from "@std/xml";
 import { parseAddress } from "../address.ts";
 import type { IpAddress } from "../address.ts";
-import { NetworkDefinitionError } from "./network_error.ts";
+import { NetworkDefinitionError, type SourcePlace } from "./network_error.ts";
 import { quoted } from "../quoted.ts";
 
 /** An element and the file it stands in. */
@@ -21,9 +21,14 @@ export interface Part {
  * @throws {NetworkDefinitionError} Always.
  */
 export function refuse(part: Part, problem: string, hint?: string): never {
-  // Trees that were not read from a text have no positions.
-  const position = part.element.position ?? { line: 1, column: 1 };
-  throw new NetworkDefinitionError(problem, part.file, position, hint);
+  const { file, ...position } = placeOf(part);
+  throw new NetworkDefinitionError(problem, file, position, hint);
+}
+
+/** Where the element begins. Trees that were not read from a text have no positions. */
+export function placeOf({ element, file }: Part): SourcePlace {
+  const { line, column } = element.position ?? { line: 1, column: 1 };
+  return { file, line, column };
 }
 
 /** The element's name as the user wrote it: `<ip>`. */

@@ -1,6 +1,7 @@
 /** The network definition as values: what libvirt's `<network>` XML says, defaults filled in. */
 import type { XmlElement } from "@std/xml";
 import type { AddressRange, IpAddress, Subnet } from "../address.ts";
+import type { SourcePlace } from "./network_error.ts";
 
 /** How guests of the network reach others; the words are libvirt's, `isolated` is no `<forward>`. */
 export type Forward =
@@ -84,6 +85,8 @@ export interface NetworkAddress {
   readonly dhcp: boolean;
   /** True when the host serves files there: `<tftp root=…>`. */
   readonly tftp: boolean;
+  /** Where it is defined, for those who cannot take it. */
+  readonly place: SourcePlace;
 }
 
 /** One `<route>`: a network behind a guest. */

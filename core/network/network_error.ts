@@ -9,6 +9,17 @@ export interface SourcePosition {
   readonly column: number;
 }
 
+/** The same, and the file: as the user named it, `-` for standard input. */
+export interface SourcePlace extends SourcePosition {
+  /** For messages; it is not read. */
+  readonly file: string;
+}
+
+/** `lan.xml:3:5`, for the beginning of a message. */
+export function formatPlace({ file, line, column }: SourcePlace): string {
+  return `${printable(file)}:${line}:${column}`;
+}
+
 /** A definition that is not valid XML, or not a valid network. Exit code 2. */
 export class NetworkDefinitionError extends SyntaxError {
   /** Shown before the message when nobody catches the error. */
@@ -26,7 +37,7 @@ export class NetworkDefinitionError extends SyntaxError {
    * @param problem What is wrong: capital first letter, no final period.
    */
   constructor(problem: string, file: string, position: SourcePosition, hint?: string) {
-    super(`${printable(file)}:${position.line}:${position.column}: ${problem}`);
+    super(`${formatPlace({ file, ...position })}: ${problem}`);
     this.file = file;
     this.position = position;
     this.hint = hint;

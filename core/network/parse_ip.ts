@@ -4,6 +4,7 @@ import type { IpAddress } from "../address.ts";
 import {
   attributeOf,
   partsNamed,
+  placeOf,
   refuse,
   refuseLineBreaks,
   requiredAddress,
@@ -45,7 +46,7 @@ function parseIp(part: Part): NetworkAddress {
   yesOrNo(part, "localPtr");
   const subnet = subnetOf(address, prefix);
   const tftp = parseTftp(part);
-  return { address, subnet, dhcp: parseDhcp(part, subnet), tftp };
+  return { address, subnet, dhcp: parseDhcp(part, subnet), tftp, place: placeOf(part) };
 }
 
 /** The prefix of an address that comes without one: of its class (RFC 791), or 64. */

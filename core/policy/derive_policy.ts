@@ -79,6 +79,7 @@ function familiesOf(network: Network): readonly Family[] {
 
 function familyPolicy(network: Network, forward: FilteredForward, family: Family): FamilyPolicy {
   const addresses = network.addresses.filter(({ address }) => address.family === family);
+  const [first] = addresses;
   const routed = network.routes.map(({ destination }) => destination)
     .filter((destination) => destination.family === family && !isEverything(destination));
   return {
@@ -88,6 +89,7 @@ function familyPolicy(network: Network, forward: FilteredForward, family: Family
     hostAddresses: addresses.filter(({ subnet }) => !isLinkLocal(subnet))
       .map(({ address }) => address),
     forwarding: forwardingOf(forward, family),
+    ...(first === undefined ? {} : { place: first.place }),
   };
 }
 

@@ -1,6 +1,7 @@
 /** What must be true for one network's traffic, in no firewall's words. */
 import type { AddressRange, Family, IpAddress, Subnet } from "../address.ts";
 import type { BridgedMode, PortRange } from "../network/network.ts";
+import type { SourcePlace } from "../network/network_error.ts";
 
 /** One network's policy. */
 export type Policy = FilteredPolicy | OpenPolicy | BridgedPolicy;
@@ -61,6 +62,8 @@ export interface FamilyPolicy {
   readonly hostAddresses: readonly IpAddress[];
   /** Direction `none`: guests of this family stay among themselves. */
   readonly forwarding: Forwarding;
+  /** Where its first address is defined, for a backend that cannot take the family. */
+  readonly place?: SourcePlace;
 }
 
 /** What passes between the guests and everything beyond their bridge. */

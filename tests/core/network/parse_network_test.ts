@@ -248,7 +248,7 @@ Deno.test("unknown elements and attributes change nothing and are kept", () => {
 
 Deno.test("a definition reads the same from its source, written again", () => {
   const network = read(`<forward dev='eth0'/><bridge name='br0'/>${IP}`, " ipv6='no'");
-  const again = networkFromElement(parse(stringify(network.source)).root, "again.xml");
+  const again = networkFromElement(parse(stringify(network.source)).root, "lan.xml");
   assertEquals({ ...again, source: undefined as unknown }, {
     ...network,
     source: undefined as unknown,

@@ -128,6 +128,7 @@ Deno.test("subnets are refused exactly when two networks share an address", () =
           subnet: one,
           dhcp: false,
           tftp: false,
+          place: { file: "f", line: 1, column: 1 },
         }));
         return { file: "f", network: { ...base.network, name: `n${index}`, addresses } };
       });

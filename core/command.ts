@@ -2,14 +2,15 @@
 
 /**
  * Programs that hold rules: what each is given it takes whole or not at all (iptables: each table
- * whole), so the scripts of many steps are joined into one.
+ * whole), so the scripts of many steps are joined into one (pf: of those for one anchor).
  */
 export type RuleProgram =
   | "nft"
   | "iptables-nft-restore"
   | "iptables-legacy-restore"
   | "ip6tables-nft-restore"
-  | "ip6tables-legacy-restore";
+  | "ip6tables-legacy-restore"
+  | "pfctl";
 
 /** The programs that may be run. The platform knows where each of them lives. */
 export type Program =
@@ -21,7 +22,10 @@ export type Program =
   | "ip6tables-legacy-save"
   | "tc"
   | "ip"
-  | "sysctl";
+  | "sysctl"
+  | "ifconfig"
+  | "netstat"
+  | "route";
 
 /** One run of a program: arguments and standard input, never a shell. */
 export interface Command {

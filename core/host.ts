@@ -39,14 +39,26 @@ export interface HostRoute {
 export interface AdvertisedInterface {
   /** The interface name, such as `eth0`. */
   readonly device: string;
-  /** The kernel's `accept_ra`: 1 means not while the host forwards. */
+  /**
+   * Linux's `accept_ra`: 1 means not while the host forwards. On FreeBSD 1 too, where
+   * `net.inet6.ip6.rfc6204w3` is 0, else 2.
+   */
   readonly acceptRa: number;
 }
 
+/** The kinds of machine. `other`: no firewall can be changed there, but a plan can be made. */
+export type Platform = "linux" | "freebsd" | "other";
+
 /** What the machine looks like before a change. */
-export interface HostFacts {
+export interface HostFacts extends AskedFacts {
+  /** Decides how the kernel's own settings are called. */
+  readonly platform: Platform;
   /** The kernel's release, such as `6.1.0-18-amd64`; absent when the host is only imagined. */
   readonly kernel?: string;
+}
+
+/** What a machine is asked for through its own programs. */
+export interface AskedFacts {
   /** The names of all network interfaces. */
   readonly interfaces: readonly string[];
   /** Those that lead somewhere: no `blackhole`, no `unreachable`. */
@@ -73,8 +85,8 @@ export interface FactsWanted {
 
 /** A machine. */
 export interface Host extends CommandRunner {
-  /** `other`: no firewall can be changed there, but a plan can be made. */
-  readonly platform: "linux" | "freebsd" | "other";
+  /** Decides which backends there are and where things stand. */
+  readonly platform: Platform;
   /** The kernel's release, such as `6.1.0-18-amd64`. */
   readonly kernel: string;
   /** True when the user may change the firewall. */

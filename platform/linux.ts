@@ -3,9 +3,9 @@ import { type Family, parseSubnet } from "../core/address.ts";
 import type { Command, CommandResult, CommandRunner } from "../core/command.ts";
 import {
   type AdvertisedInterface,
+  type AskedFacts,
   type FactsWanted,
   HostError,
-  type HostFacts,
   type HostRoute,
 } from "../core/host.ts";
 
@@ -14,7 +14,7 @@ import {
  *
  * @throws {HostError} When `ip` does not answer. The others may be missing.
  */
-export async function linuxFacts(runner: CommandRunner, wanted: FactsWanted): Promise<HostFacts> {
+export async function linuxFacts(runner: CommandRunner, wanted: FactsWanted): Promise<AskedFacts> {
   const routesOf = (family: Family): Promise<readonly Entry[]> =>
     wanted.routes.includes(family)
       ? askIp(runner, [family === "ipv4" ? "-4" : "-6", "-j", "route", "show", "table", "main"])

@@ -1,14 +1,21 @@
 /** Opens the machine that the program runs on. */
 import { dirname, join } from "@std/path";
-import type { Command } from "../core/command.ts";
+import type { Command, CommandRunner } from "../core/command.ts";
 import {
   type Configuration,
   ConfigurationError,
   DEFAULT_CONFIGURATION,
   parseConfiguration,
 } from "../core/configuration.ts";
-import { type Host, HostError } from "../core/host.ts";
+import {
+  type AskedFacts,
+  type FactsWanted,
+  type Host,
+  HostError,
+  type Platform,
+} from "../core/host.ts";
 import { printable, quotedPath } from "../core/quoted.ts";
+import { freebsdFacts } from "./freebsd.ts";
 import { linuxFacts } from "./linux.ts";
 import { isNamedPipe } from "./named_pipe.ts";
 import { recordDirectory } from "./record_directory.ts";
@@ -21,6 +28,16 @@ export interface HostOptions {
   /** Called with every command before it runs. */
   readonly onCommand: (command: Command) => void;
 }
+
+type AskFacts = (runner: CommandRunner, wanted: FactsWanted) => Promise<AskedFacts>;
+
+const FACTS: Readonly<Record<Platform, AskFacts>> = {
+  linux: linuxFacts,
+  freebsd: freebsdFacts,
+  other: () => {
+    throw new HostError(`Cannot ask a host that runs ${Deno.build.os} about its network`);
+  },
+};
 
 /** Opens it without asking it anything yet. */
 export function openHost({ stateDirectory, onCommand }: HostOptions): Host {
@@ -37,12 +54,11 @@ export function openHost({ stateDirectory, onCommand }: HostOptions): Host {
     privileged: Deno.uid() === 0,
     records: recordDirectory(directory),
     run,
-    facts: async (wanted) => {
-      if (platform === "linux") {
-        return { kernel: Deno.osRelease(), ...await linuxFacts({ run }, wanted) };
-      }
-      throw new HostError(`Cannot ask a host that runs ${Deno.build.os} about its network`);
-    },
+    facts: async (wanted) => ({
+      platform,
+      kernel: Deno.osRelease(),
+      ...await FACTS[platform]({ run }, wanted),
+    }),
   };
 }
 
@@ -86,7 +102,7 @@ function readConfiguration(file: string, required: boolean): string | undefined 
   return refuse("it is a FIFO, which may have no writer", "Name a file");
 }
 
-function currentPlatform(): Host["platform"] {
+function currentPlatform(): Platform {
   const { os } = Deno.build;
   return os === "linux" || os === "freebsd" ? os : "other";
 }

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { formatSubnet } from "../../core/address.ts";
 import type { CommandResult } from "../../core/command.ts";
-import { type FactsWanted, HostError, type HostFacts } from "../../core/host.ts";
+import { type AskedFacts, type FactsWanted, HostError } from "../../core/host.ts";
 import { linuxFacts } from "../../platform/linux.ts";
 import { hostTest } from "../hosts/requirements.ts";
 import { mustRun } from "../hosts/run_program.ts";
@@ -59,11 +59,11 @@ function runnerWith(changes: Readonly<Record<string, Partial<CommandResult>>>): 
 async function facts(
   changes: Readonly<Record<string, Partial<CommandResult>>> = {},
   wanted = ALL,
-): Promise<HostFacts> {
+): Promise<AskedFacts> {
   return await linuxFacts(runnerWith(changes), wanted);
 }
 
-function shown({ routes }: HostFacts): readonly string[] {
+function shown({ routes }: AskedFacts): readonly string[] {
   return routes.map(({ destination, device }) =>
     formatSubnet(destination) + (device === undefined ? "" : ` ${device}`)
   );

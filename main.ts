@@ -24,7 +24,7 @@ async function open(request: Request): Promise<Context> {
       ...(stateDirectory === undefined ? {} : { stateDirectory }),
       onCommand: (command) => speak.detail(commandTrace(command)),
     }),
-    backends: backends({ table: configuration.table }),
+    backends: backends({ table: configuration.table, anchor: configuration.anchor }),
     options: {
       sysctl: configuration.sysctl && !request.noSysctl,
       wait: request.wait ?? configuration.wait,

@@ -1,6 +1,6 @@
 /** Which backend makes the policies true. */
 import { type Detection, type FirewallBackend, NoBackendError } from "./firewall_backend.ts";
-import type { Host } from "./host.ts";
+import type { Host, Platform } from "./host.ts";
 import { quoted } from "./quoted.ts";
 
 /**
@@ -35,10 +35,11 @@ export async function chooseBackend(
   asked: string | undefined,
   host: Host,
 ): Promise<FirewallBackend> {
-  if (asked !== undefined) return namedBackend(backends, asked);
+  if (asked !== undefined) return refuseForeign(namedBackend(backends, asked), backends, host);
   const evidence: string[] = [];
   let hint: string | undefined;
-  for (const backend of backends) {
+  const candidates = backends.filter(({ platform }) => platform === host.platform);
+  for (const backend of candidates) {
     const detection = await backend.detect(host);
     if (detection.usable) return backend;
     evidence.push(evidenceLine(backend, detection));
@@ -48,6 +49,32 @@ export async function chooseBackend(
     ["Cannot use any backend on this host", ...evidence].join("\n"),
     hint ?? MORE,
   );
+}
+
+/** What belongs to another system need not be tried to be found missing. */
+function refuseForeign(
+  chosen: FirewallBackend,
+  backends: readonly FirewallBackend[],
+  { platform }: Host,
+): FirewallBackend {
+  if (chosen.platform === platform) return chosen;
+  throw new NoBackendError(
+    `Cannot use the backend "${chosen.name}" on this host: it works on ` +
+      `${PLATFORM_NAMES[chosen.platform]}, and this is ${PLATFORM_NAMES[platform]}`,
+    `Choose one of ${namesOn(backends, platform)}. \`bridgewall plan\` can use any`,
+  );
+}
+
+const PLATFORM_NAMES: Readonly<Record<Platform, string>> = {
+  linux: "Linux",
+  freebsd: "FreeBSD",
+  other: "another system",
+};
+
+/** The names of the backends that work on such a machine, to be chosen from. */
+export function namesOn(backends: readonly FirewallBackend[], wanted: Platform): string {
+  return backends.filter(({ platform }) => platform === wanted).map(({ name }) => `\`${name}\``)
+    .join(", ");
 }
 
 const MORE = "See `bridgewall backends`";
@@ -69,7 +96,8 @@ export async function explainUnusable(
   const detection = await chosen.detect(host);
   if (detection.usable) return undefined;
   const evidence = await Promise.all(
-    backends.map(async (backend) => evidenceLine(backend, await backend.detect(host))),
+    backends.filter(({ platform }) => platform === host.platform)
+      .map(async (backend) => evidenceLine(backend, await backend.detect(host))),
   );
   return new NoBackendError(
     [`Cannot use the backend "${chosen.name}" on this host`, ...evidence].join("\n"),

@@ -8,6 +8,8 @@ export interface Configuration {
   readonly backend?: string;
   /** `table`: the table of the nftables backend. */
   readonly table: string;
+  /** `anchor`: the anchor of the pf backend. */
+  readonly anchor: string;
   /** `sysctl`: false leaves the kernel's forwarding settings alone. */
   readonly sysctl: boolean;
   /** `wait`: seconds to wait for another command. */
@@ -17,6 +19,7 @@ export interface Configuration {
 /** What holds without a file. */
 export const DEFAULT_CONFIGURATION: Configuration = {
   table: "bridgewall",
+  anchor: "bridgewall",
   sysctl: true,
   wait: 30,
 };
@@ -54,6 +57,16 @@ const KEYS: ReadonlyMap<string, Key> = new Map<string, Key>([
     read: (value) =>
       typeof value === "string" && /^[A-Za-z][A-Za-z0-9_-]{0,63}$/.test(value)
         ? { table: value }
+        : undefined,
+  }],
+  ["anchor", {
+    wanted:
+      "1 to 40 letters, digits, `_`, `.` and `-`, a letter or digit first, in quotes; a `/` " +
+      "stands between an anchor and one inside it",
+    read: (value) =>
+      typeof value === "string" && value.length <= 40 &&
+        /^[A-Za-z0-9][A-Za-z0-9_.-]*(\/[A-Za-z0-9][A-Za-z0-9_.-]*)*$/.test(value)
+        ? { anchor: value }
         : undefined,
   }],
   ["sysctl", {

@@ -1,13 +1,13 @@
 /** The plug that every firewall fits. Its shape belongs to the wall, so it stands in `core/`. */
 import type { Change } from "./change/change.ts";
 import type { Command, CommandResult } from "./command.ts";
-import type { Host, HostFacts } from "./host.ts";
+import type { Host, HostFacts, Platform } from "./host.ts";
 import type { FilteredPolicy } from "./policy/policy.ts";
 import { quoted } from "./quoted.ts";
 import type { Installation, Record } from "./record/record.ts";
 
 /** The backends there are, in libvirt's words where libvirt has them. */
-export const BACKEND_NAMES = ["nftables", "iptables"] as const;
+export const BACKEND_NAMES = ["nftables", "iptables", "pf"] as const;
 
 /** One of {@linkcode BACKEND_NAMES}. */
 export type BackendName = (typeof BACKEND_NAMES)[number];
@@ -89,6 +89,8 @@ export interface Inspection {
 export interface FirewallBackend {
   /** What `--backend`, `firewall_backend` and the records call it. */
   readonly name: BackendName;
+  /** The only one it works on: a plan for another machine begins with it. */
+  readonly platform: Platform;
   /** Asks only for itself; who else could do the job is no concern of a backend. */
   detect(host: Host): Promise<Detection>;
   /**

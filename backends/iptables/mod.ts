@@ -12,6 +12,7 @@ import { IPV6_QUESTION, PROGRAMS, usedPrograms, VERSION_QUESTION } from "./varia
 export function iptables(): FirewallBackend {
   return {
     name: "iptables",
+    platform: "linux",
     detect: detectIptables,
     // What stands is compared with the records before it is changed.
     questions: (records, rebuilding) => [

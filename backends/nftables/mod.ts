@@ -12,6 +12,7 @@ import { inspectTable } from "./inspect.ts";
 export function nftables(table: string): FirewallBackend {
   return {
     name: "nftables",
+    platform: "linux",
     detect: detectNftables,
     questions: () => [],
     compile: (policies, facts) => compileChange(table, policies, facts),

@@ -8,6 +8,7 @@ export const RULE_PROGRAMS: readonly RuleProgram[] = [
   "iptables-legacy-restore",
   "ip6tables-nft-restore",
   "ip6tables-legacy-restore",
+  "pfctl",
 ];
 
 /** Whether what the program is given are rules, rather than settings beside them. */
@@ -15,14 +16,19 @@ export function holdsRules(program: Program): program is RuleProgram {
   return RULE_PROGRAMS.some((known) => known === program);
 }
 
+/** Whether the command brings or takes away rules; pfctl is also told to end connections. */
+export function carriesRules({ program, stdin }: Command): boolean {
+  return holdsRules(program) && stdin !== undefined;
+}
+
 /** Whether it takes a script table by table (iptables) and not as a whole. */
 export function takesTables(program: Program): boolean {
-  return holdsRules(program) && program !== "nft";
+  return holdsRules(program) && program !== "nft" && program !== "pfctl";
 }
 
 /**
  * The question whether a command would be taken; nothing is changed. Absent where asking is of no use:
- * nft takes its script whole or not at all, so running it is asking. Of a restore with several
+ * nft and pfctl take a script whole or not at all, so running it is asking. Of a restore with several
  * tables the first could be in place when the second is refused.
  */
 export function questionOf(command: Command): Command | undefined {
@@ -36,9 +42,10 @@ export function joinScripts(
   removals: readonly string[],
   installations: readonly string[],
 ): string {
-  return takesTables(program)
-    ? joinTables(removals, installations)
-    : [...removals, ...installations].join("");
+  if (takesTables(program)) return joinTables(removals, installations);
+  // What pfctl loads takes the place of all that the anchor held.
+  if (program === "pfctl") return installations.at(-1) ?? removals.at(-1) ?? "";
+  return [...removals, ...installations].join("");
 }
 
 /** The lines of one table of iptables. */

@@ -2,7 +2,7 @@
 import type { Command, Program, RuleProgram } from "../command.ts";
 import type { Installation } from "../record/record.ts";
 import { commandKey, type RemovalGroup, removalOf, type Step } from "./change.ts";
-import { holdsRules, RULE_PROGRAMS } from "./join_scripts.ts";
+import { carriesRules, RULE_PROGRAMS } from "./join_scripts.ts";
 import { combineTasks, mergeTasks, type Task } from "./task.ts";
 
 /** A network that gets in. */
@@ -81,10 +81,13 @@ export function rebuildTasks(
   { reset, unseen, entering }: Rebuild,
   operation: Operation,
 ): readonly Task[] {
-  // They are tried so that it is told what they leave behind.
-  const vain = leavingTasks(operation).filter(({ command }) => unseen.includes(command.program));
+  // What cannot be reset is taken away as it would be without: anchors of pf, each by itself, and rules
+  // whose program is gone, so that it is told what they leave behind.
+  const apart = leavingTasks(operation).filter(({ command: { program } }) =>
+    program === "pfctl" || unseen.includes(program)
+  );
   return arrangeTasks(
-    [...removalTasks({ commands: reset, ignoreErrors: false }), ...vain],
+    [...removalTasks({ commands: reset, ignoreErrors: false }), ...apart],
     [...entering.flatMap(({ steps }) => steps), ...operation.settings],
   );
 }
@@ -92,14 +95,16 @@ export function rebuildTasks(
 /**
  * Rules come before rules go, so that a network that moves from one program to another is never
  * without: while both stand, a packet has to please both. Where one program has to do both, it does
- * so in one run. What is beside the rules (queues, settings) goes before them and comes after them.
+ * so in one run. What is beside the rules (queues, settings) goes before them and comes after them;
+ * anchors of pf go after the rules have come, and connections end when no rule begins them again.
  */
 function arrangeTasks(removals: readonly Task[], steps: readonly Step[]): readonly Task[] {
   const installations = withoutRepetition(steps).map(stepTask);
-  const [rulesGo, othersGo] = partition(removals, ({ command }) => holdsRules(command.program));
+  const [rulesGo, besides] = partition(removals, ({ command }) => carriesRules(command));
+  const [anchorsGo, othersGo] = partition(besides, ({ command }) => command.program === "pfctl");
   const [rulesCome, othersCome] = partition(
     installations,
-    ({ command }) => holdsRules(command.program),
+    ({ command }) => carriesRules(command),
   );
   const [optional, required] = partition(rulesCome, (task) => task.optional !== undefined);
   const ofProgram = (tasks: readonly Task[], program: RuleProgram): readonly Task[] =>
@@ -119,6 +124,7 @@ function arrangeTasks(removals: readonly Task[], steps: readonly Step[]): readon
     ...mergeTasks(sortOthers(othersGo, -1)),
     ...RULE_PROGRAMS.filter(comes).flatMap(exchange),
     ...RULE_PROGRAMS.filter((program) => !comes(program)).toReversed().flatMap(exchange),
+    ...anchorsGo,
     ...mergeTasks(sortOthers(othersCome, 1)),
   ];
 }
@@ -157,7 +163,7 @@ function stepTask({ purpose, command, optional }: Step): Task {
 }
 
 /** Programs beside the rules, in the order in which they run while networks come up. */
-const OTHERS: readonly Program[] = ["sysctl", "tc", "ip"];
+const OTHERS: readonly Program[] = ["sysctl", "pfctl", "tc", "ip"];
 
 /** By program, in the order given where the program is the same (sorting is stable). */
 function sortOthers(tasks: readonly Task[], direction: 1 | -1): readonly Task[] {

@@ -8,7 +8,7 @@ import {
 } from "../command.ts";
 import { NoBackendError } from "../firewall_backend.ts";
 import { HostError } from "../host.ts";
-import { holdsRules, takesTables } from "./join_scripts.ts";
+import { carriesRules, takesTables } from "./join_scripts.ts";
 import {
   type Entering,
   type Operation,
@@ -99,7 +99,7 @@ async function tryRebuild(
   { command, result }: StepFailedError,
   progress: Progress,
 ): Promise<Outcome | undefined> {
-  if (!holdsRules(command.program) || result.status === 127 || isLocked(result)) return undefined;
+  if (!carriesRules(command) || result.status === 127 || isLocked(result)) return undefined;
   try {
     const rebuild = await operation.rebuild();
     const rebuilt = await runRebuild(runner, rebuild, operation, progress);
@@ -198,8 +198,8 @@ function judge(
   isFresh: boolean,
 ): Verdict {
   const { status } = result;
-  const ofRules = holdsRules(command.program);
-  if (status === 0) return "done";
+  const ofRules = carriesRules(command);
+  if (status === 0 || (kind === "removal" && isMissingAnchor(command, result))) return "done";
   if (parts !== undefined) return "try its parts";
   if (kind === "removal" && status === 127 && ofRules) return "gone";
   // Beside the rules a failure says nothing: what is to go may be gone with its interface.
@@ -207,6 +207,11 @@ function judge(
   if (optional === undefined) return "failed";
   // Rules that are refused may be so because of what stands: then all is made anew, and they with it.
   return refusal !== undefined || isFresh || !ofRules ? "lost" : "failed";
+}
+
+/** To flush an anchor that is not there is an error since FreeBSD 15; it is removed already. */
+function isMissingAnchor({ program }: Command, { stderr }: CommandResult): boolean {
+  return program === "pfctl" && /\bAnchor (or Ruleset )?does not exist/.test(stderr);
 }
 
 /** What a program would have removed, so that somebody else can. */

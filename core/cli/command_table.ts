@@ -35,9 +35,17 @@ const ALL: OptionEntry = { name: "all", help: "take all networks" };
 
 /** Options that every command takes. */
 export const GLOBAL_OPTIONS: readonly OptionEntry[] = [
-  { name: "backend", value: "NAME", help: "nftables or iptables; without it the first usable one" },
+  {
+    name: "backend",
+    value: "NAME",
+    help: "nftables, iptables or pf; without it the first usable one",
+  },
   { name: "config", value: "FILE", help: "read this configuration; networks/ stands beside it" },
-  { name: "state-dir", value: "DIR", help: "keep records here instead of in /run/bridgewall" },
+  {
+    name: "state-dir",
+    value: "DIR",
+    help: "keep records here, not in /run or /var/run/bridgewall",
+  },
   { name: "wait", value: "SECONDS", help: "wait so long for another command to finish (30)" },
   { name: "no-sysctl", help: "leave the kernel's forwarding settings alone" },
   { name: "json", help: "print the result as JSON" },
@@ -99,14 +107,26 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "print what up would run; needs no root, changes nothing",
     details: [
       NETWORK_HELP,
-      "Prints the scripts as they would be given to nft or iptables-restore; other commands stand " +
-      "in comments.",
+      "Prints the scripts as they would be given to nft, iptables-restore or pfctl; other commands " +
+      "stand in comments.",
+      "With `--platform`, or a backend that does not work on this machine, the plan is for another " +
+      "machine on which nothing has been done yet.",
     ],
     options: [
       { ...ALL, help: "all networks of the configuration directory" },
       { name: "explain", help: "say in sentences what the networks may do" },
+      { name: "platform", value: "NAME", help: "plan for a machine that runs linux or freebsd" },
+      {
+        name: "default-interface",
+        value: "NAME",
+        help: "take this for the interface of the default route",
+      },
     ],
-    examples: ["bridgewall plan lan.xml", "bridgewall plan --explain default"],
+    examples: [
+      "bridgewall plan lan.xml",
+      "bridgewall plan --explain default",
+      "bridgewall plan --platform freebsd --default-interface em0 lan.xml",
+    ],
   },
   {
     name: "status",

@@ -1,6 +1,8 @@
 /** The words of the command line → what the user wants. Looks nothing up. */
 import { parseArgs } from "@std/cli";
 import { UsageError } from "../commands/context.ts";
+import type { PlanOptions } from "../commands/plan.ts";
+import { problemOfInterfaceName } from "../network/interface_name.ts";
 import { quoted } from "../quoted.ts";
 import {
   type CommandEntry,
@@ -30,8 +32,8 @@ export interface Request {
   readonly networks: readonly string[];
   /** `--all`: every network that the command can work on. */
   readonly all: boolean;
-  /** `--explain`, which only `plan` takes: sentences instead of scripts. */
-  readonly explain: boolean;
+  /** `--explain`, `--platform` and `--default-interface`, which only `plan` takes. */
+  readonly plan: PlanOptions;
   /** `--backend`; absent: as configured. */
   readonly backend?: string;
   /** `--config`; absent: the usual file, which may be missing. */
@@ -110,12 +112,40 @@ function readRequest(command: CommandName, networks: readonly string[], values: 
     command,
     networks,
     all: values["all"] === true,
-    explain: values["explain"] === true,
+    plan: readPlanOptions(values),
     noSysctl: values["no-sysctl"] === true,
     ...(backend === undefined ? {} : { backend }),
     ...(config === undefined ? {} : { config }),
     ...(stateDirectory === undefined ? {} : { stateDirectory }),
     ...(wait === undefined ? {} : { wait }),
+  };
+}
+
+const PLATFORMS = ["linux", "freebsd"] as const;
+
+function readPlanOptions(values: Values): PlanOptions {
+  const platform = text(values, "platform");
+  const known = PLATFORMS.find((name) => name === platform);
+  if (platform !== undefined && known === undefined) {
+    throw new UsageError(
+      `Cannot plan for ${quoted(platform)}: there is no such platform`,
+      `Choose one of ${PLATFORMS.map((name) => `\`${name}\``).join(", ")}`,
+    );
+  }
+  const defaultInterface = text(values, "default-interface");
+  const problem = defaultInterface === undefined
+    ? undefined
+    : problemOfInterfaceName(defaultInterface);
+  if (problem !== undefined) {
+    throw new UsageError(
+      `Cannot use the value of "--default-interface": ${problem}`,
+      "Write `--default-interface em0`",
+    );
+  }
+  return {
+    explain: values["explain"] === true,
+    ...(known === undefined ? {} : { platform: known }),
+    ...(defaultInterface === undefined ? {} : { defaultInterface }),
   };
 }
 
@@ -156,7 +186,9 @@ function refuseUnknown(word: string, options: readonly OptionEntry[]): never {
 function refuseForeignOptions(entry: CommandEntry, values: Values): void {
   const own = [...GLOBAL_OPTIONS, ...entry.options].map(({ name }) => name);
   const others = COMMANDS.flatMap(({ options }) => options.map(({ name }) => name));
-  const foreign = others.find((name) => !own.includes(name) && values[name] === true);
+  const foreign = others.find((name) =>
+    !own.includes(name) && values[name] !== undefined && values[name] !== false
+  );
   if (foreign === undefined) return;
   throw new UsageError(
     `Cannot use the option "--${foreign}" with \`bridgewall ${entry.name}\``,

@@ -1,5 +1,5 @@
 /** What is live for the networks on record: for `status` and `check`. */
-import { FORWARDING_KEYS, missingForwarding } from "../change/forwarding.ts";
+import { forwardingKey, missingForwarding } from "../change/forwarding.ts";
 import type { Drift, NetworkInspection } from "../firewall_backend.ts";
 import type { Network } from "../network/network.ts";
 import { HostError } from "../host.ts";
@@ -68,7 +68,7 @@ async function inspectNow({ host, backends, options }: Context): Promise<Inspect
     return { record, network: placed.network, policy: derivePolicy(placed) };
   });
   const inspections = await Promise.all(
-    backends.map((backend) =>
+    backends.filter(({ platform }) => platform === host.platform).map((backend) =>
       backend.inspect(
         host,
         networks.filter(({ record }) => record.backend === backend.name).flatMap((one) =>
@@ -91,7 +91,7 @@ async function inspectNow({ host, backends, options }: Context): Promise<Inspect
         networks.filter(({ policy }) => forwardedFamilies(policy).includes(family))
           .map(({ record }) => ({
             network: record.name,
-            difference: `${FORWARDING_KEYS[family]} is 0 instead of 1`,
+            difference: `${forwardingKey(host.platform, family)} is 0 instead of 1`,
           }))
       ),
     ],

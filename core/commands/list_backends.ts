@@ -13,14 +13,20 @@ export async function listBackends(context: Context): Promise<CommandOutput> {
     usable && (asked === undefined || asked === name)
   )?.name;
   return {
-    text: table([
-      ["BACKEND", "USABLE", "EVIDENCE"],
-      ...detections.map(({ name, usable, evidence }) => [
-        name,
-        usable ? (name === chosen ? "yes, chosen" : "yes") : name === asked ? "no, asked" : "no",
-        evidence,
+    text: [
+      ...table([
+        ["BACKEND", "USABLE", "EVIDENCE"],
+        ...detections.map(({ name, usable, evidence }) => [
+          name,
+          usable ? (name === chosen ? "yes, chosen" : "yes") : name === asked ? "no, asked" : "no",
+          evidence,
+        ]),
       ]),
-    ]),
+      // What could be done for one that can be used already does not show in the first column.
+      ...detections.flatMap(({ name, usable, hint }) =>
+        usable && hint !== undefined ? ["", `${name}: ${hint}`] : []
+      ),
+    ],
     json: { chosen: chosen ?? null, asked: asked ?? null, backends: detections },
     exitCode: chosen === undefined ? 4 : 0,
   };

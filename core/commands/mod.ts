@@ -28,7 +28,7 @@ export async function runCommandOf(request: Request, context: Context): Promise<
     case "reload":
       return await reload(context, names);
     case "plan":
-      return await plan(context, { ...names, explain: request.explain });
+      return await plan(context, { ...names, ...request.plan });
     case "status":
       return await status(context, names);
     case "check":

@@ -1,10 +1,10 @@
 /** `bridgewall plan`: what `up` would run. Needs no root and changes nothing. */
-import { holdsRules } from "../change/join_scripts.ts";
+import { carriesRules } from "../change/join_scripts.ts";
 import { operationCommands, rebuildCommands } from "../change/operation.ts";
-import { chooseBackend } from "../choose_backend.ts";
+import { chooseBackend, namedBackend, namesOn } from "../choose_backend.ts";
 import type { Command } from "../command.ts";
 import { type FirewallBackend, NoBackendError } from "../firewall_backend.ts";
-import { HostError, type HostFacts } from "../host.ts";
+import { type AskedFacts, HostError, type HostFacts, type Platform } from "../host.ts";
 import type { Network } from "../network/network.ts";
 import { explainPolicy } from "../policy/explain_policy.ts";
 import type { Record } from "../record/record.ts";
@@ -14,7 +14,7 @@ import { type NetworkArguments, readDefinitions } from "./read_definitions.ts";
 import { askQuestions, NO_ANSWERS, type Snapshot } from "./snapshot.ts";
 import { operationOf } from "./transition.ts";
 
-const FRESH_HOST: HostFacts = {
+const NOTHING_ASKED: AskedFacts = {
   interfaces: [],
   routes: [],
   forwarding: { ipv4: false, ipv6: false },
@@ -22,24 +22,36 @@ const FRESH_HOST: HostFacts = {
   clsact: [],
 };
 
+/** What the plan is for, beside the networks. */
+export interface PlanOptions {
+  /** True: sentences instead of scripts. */
+  readonly explain: boolean;
+  /** The kind of machine; absent: that of the backend that was asked for, else this one. */
+  readonly platform?: Platform;
+  /** The interface of the default route for IPv4; absent: the one that the machine has. */
+  readonly defaultInterface?: string;
+}
+
+/** The machine that the plan is for, and the backend on it. */
+interface Target {
+  readonly backend: FirewallBackend;
+  /** Of a machine that is only imagined nothing is known. */
+  readonly snapshot: Snapshot;
+}
+
 /**
  * The commands that `up` would run, or with `explain` what the networks may do, in sentences.
  *
  * @throws What {@linkcode prepareNetworks} throws: a plan is refused where `up` would be.
+ * @throws {NoBackendError} When the backend that was asked for does not work on that kind of machine.
  */
 export async function plan(
   context: Context,
-  names: NetworkArguments & { readonly explain: boolean },
+  names: NetworkArguments & PlanOptions,
 ): Promise<CommandOutput> {
   const { messages } = context;
   const networks = await readDefinitions(context, names);
-  const [backend, facts, records] = await Promise.all([
-    backendToPlanWith(context),
-    knownFacts(context, networks),
-    readableRecords(context),
-  ]);
-  const answers = await askQuestions(context.host, backend.questions(records, false));
-  const snapshot = { backends: context.backends, facts, answers, records };
+  const { backend, snapshot } = await findTarget(context, networks, names);
   const prepared = prepare(context, networks, backend, snapshot);
   const operation = operationOf(snapshot, prepared);
   const commands = operation.drifted === true
@@ -63,6 +75,63 @@ export async function plan(
   };
 }
 
+async function findTarget(
+  context: Context,
+  networks: readonly Network[],
+  { platform, defaultInterface }: PlanOptions,
+): Promise<Target> {
+  const { backends, host, options } = context;
+  const asked = options.backend === undefined ? undefined : namedBackend(backends, options.backend);
+  const wanted = platform ?? asked?.platform ?? host.platform;
+  if (asked !== undefined && asked.platform !== wanted) {
+    throw new NoBackendError(
+      `Cannot use the backend "${asked.name}" on ${wanted}: it works on ${asked.platform}`,
+      `Leave out \`--platform\`, or choose one of ${namesOn(backends, wanted)}`,
+    );
+  }
+  const target = wanted === host.platform
+    ? await thisMachine(context, networks)
+    : otherMachine(backends, asked, wanted);
+  return { ...target, snapshot: withDefaultInterface(target.snapshot, defaultInterface) };
+}
+
+async function thisMachine(context: Context, networks: readonly Network[]): Promise<Target> {
+  const [backend, facts, records] = await Promise.all([
+    backendToPlanWith(context),
+    knownFacts(context, networks),
+    readableRecords(context),
+  ]);
+  const answers = await askQuestions(context.host, backend.questions(records, false));
+  return { backend, snapshot: { backends: context.backends, facts, answers, records } };
+}
+
+/** A machine on which nothing has been done, and which was asked nothing. */
+function otherMachine(
+  backends: readonly FirewallBackend[],
+  asked: FirewallBackend | undefined,
+  platform: Platform,
+): Target {
+  const backend = asked ?? backends.find((one) => one.platform === platform);
+  if (backend === undefined) {
+    throw new NoBackendError(`Cannot plan for ${platform}: no backend works there`);
+  }
+  const facts = { platform, ...NOTHING_ASKED };
+  return { backend, snapshot: { backends, facts, answers: NO_ANSWERS, records: [] } };
+}
+
+function withDefaultInterface(snapshot: Snapshot, device: string | undefined): Snapshot {
+  if (device === undefined) return snapshot;
+  const { facts } = snapshot;
+  const routes = facts.routes.filter(({ destination: { family, prefix } }) =>
+    family !== "ipv4" || prefix > 0
+  );
+  const everything = { family: "ipv4", value: 0n, prefix: 0 } as const;
+  return {
+    ...snapshot,
+    facts: { ...facts, routes: [...routes, { destination: everything, device }] },
+  };
+}
+
 /** A host that can use none gets a plan all the same, for the host that it is made for. */
 async function backendToPlanWith(
   { backends, options, host, messages }: Context,
@@ -70,7 +139,7 @@ async function backendToPlanWith(
   try {
     return await chooseBackend(backends, options.backend, host);
   } catch (error) {
-    const [first] = backends;
+    const first = backends.find(({ platform }) => platform === host.platform) ?? backends[0];
     if (!(error instanceof NoBackendError) || first === undefined) throw error;
     if (options.backend !== undefined) throw error;
     messages.warn(`${error.message}\nThe plan is for a host that can use ${first.name}`);
@@ -106,7 +175,7 @@ async function knownFacts(
   } catch (error) {
     if (!(error instanceof HostError)) throw error;
     messages.warn(`${error.message}. The plan is for a host with nothing on it`);
-    return FRESH_HOST;
+    return { platform: host.platform, ...NOTHING_ASKED };
   }
 }
 
@@ -121,12 +190,13 @@ async function readableRecords({ host, messages }: Context): Promise<readonly Re
  * Rules as they are given to their program, which takes them from a file as well; other commands
  * as comments. nft's own script stands without a line for the command: most plans hold nothing else.
  */
-export function commandLines({ program, args, stdin }: Command): readonly string[] {
+export function commandLines(command: Command): readonly string[] {
+  const { program, args, stdin } = command;
   const script = stdin === undefined ? [] : stdin.trimEnd().split("\n");
   if (program === "nft") return script;
   return [
     `# ${[program, ...args].map(shellWord).join(" ")}`,
-    ...script.map((line) => holdsRules(program) ? line : `#   ${line}`),
+    ...script.map((line) => carriesRules(command) ? line : `#   ${line}`),
   ];
 }
 

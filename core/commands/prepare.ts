@@ -1,7 +1,7 @@
 /** Definitions → everything that is needed to bring the networks up. Pure. */
 import { formatAddress } from "../address.ts";
 import type { Step } from "../change/change.ts";
-import { FORWARDING_KEYS, forwardingSteps, missingForwarding } from "../change/forwarding.ts";
+import { forwardingKey, forwardingSteps, missingForwarding } from "../change/forwarding.ts";
 import type { Entering } from "../change/operation.ts";
 import type { Answers, FirewallBackend } from "../firewall_backend.ts";
 import type { FactsWanted, HostFacts } from "../host.ts";
@@ -121,7 +121,7 @@ function routeWarnings({ network }: PlacedNetwork): readonly string[] {
 
 function forwardingWarnings(policies: readonly Policy[], facts: HostFacts): readonly string[] {
   return missingForwarding(policies, facts).map((family) =>
-    `${FORWARDING_KEYS[family]} is 0, so nothing is forwarded until it is switched on`
+    `${forwardingKey(facts.platform, family)} is 0, so nothing is forwarded until it is switched on`
   );
 }
 

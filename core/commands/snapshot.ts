@@ -21,16 +21,21 @@ export interface Snapshot {
 /** Answers of a machine that was not asked. */
 export const NO_ANSWERS: Answers = { to: () => undefined };
 
-/** Runs each question once, all of them side by side. */
+/** pf is asked several questions for each network, and a host has only so many processes. */
+const QUESTIONS_AT_ONCE = 16;
+
+/** Runs each question once, many of them side by side. */
 export async function askQuestions(
   runner: CommandRunner,
   questions: readonly Command[],
 ): Promise<Answers> {
-  const unique = new Map(questions.map((question) => [commandKey(question), question]));
+  const waiting = new Map(questions.map((question) => [commandKey(question), question])).entries();
   const answers = new Map<string, CommandResult>();
-  await Promise.all([...unique].map(async ([key, question]) => {
-    answers.set(key, await runner.run(question));
-  }));
+  const askInTurn = async (): Promise<void> => {
+    // All take from the same iterator, which gives each question once.
+    for (const [key, question] of waiting) answers.set(key, await runner.run(question));
+  };
+  await Promise.all(Array.from({ length: QUESTIONS_AT_ONCE }, askInTurn));
   return { to: (question) => answers.get(commandKey(question)) };
 }
 

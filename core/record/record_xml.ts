@@ -46,6 +46,7 @@ const REMOVAL_PROGRAMS: ReadonlyMap<string, readonly Program[]> = new Map([
     "ip6tables-nft-restore",
     "ip6tables-legacy-restore",
   ]],
+  ["pf", ["pfctl"]],
 ]);
 
 const STATES: readonly RecordState[] = ["active", "applying", "removing"];

@@ -19,6 +19,7 @@ function backend(name: string, detection: Detection): Asked {
   return {
     // Names of backends to come.
     name: name as FirewallBackend["name"],
+    platform: "linux",
     detect: () => {
       asked++;
       return Promise.resolve(detection);

@@ -18,21 +18,28 @@ Deno.test("an empty file, or comments alone, chooses nothing", async () => {
   for (const text of ["", "\n\n", "# firewall_backend = 'pf'\n"]) {
     assertEquals(await read(text), DEFAULT_CONFIGURATION);
   }
-  assertEquals(DEFAULT_CONFIGURATION, { table: "bridgewall", sysctl: true, wait: 30 });
+  assertEquals(DEFAULT_CONFIGURATION, {
+    table: "bridgewall",
+    anchor: "bridgewall",
+    sysctl: true,
+    wait: 30,
+  });
 });
 
 Deno.test("every key is read", async () => {
-  const text = 'firewall_backend = "nftables"\ntable = "my_table-2"\nsysctl = false\nwait = 2.5\n';
+  const text = 'firewall_backend = "nftables"\ntable = "my_table-2"\nanchor = "vm/lib_virt.1"\n' +
+    "sysctl = false\nwait = 2.5\n";
   assertEquals(await read(text), {
     backend: "nftables",
     table: "my_table-2",
+    anchor: "vm/lib_virt.1",
     sysctl: false,
     wait: 2.5,
   });
 });
 
 Deno.test("every backend that there is can be chosen", async () => {
-  for (const backend of ["nftables", "iptables"]) {
+  for (const backend of ["nftables", "iptables", "pf"]) {
     assertEquals(await read(`firewall_backend = "${backend}"`), {
       ...DEFAULT_CONFIGURATION,
       backend,
@@ -41,10 +48,10 @@ Deno.test("every backend that there is can be chosen", async () => {
 });
 
 Deno.test("a backend that there is none of is refused with those that there are", async () => {
-  const { message } = await refused('# pf is for BSD\nfirewall_backend = "pf"\n');
+  const { message } = await refused('# gone since Linux 2.4\nfirewall_backend = "ipchains"\n');
   assertEquals(
     message,
-    'x.conf:2: The value of "firewall_backend" must be one of "nftables", "iptables"',
+    'x.conf:2: The value of "firewall_backend" must be one of "nftables", "iptables", "pf"',
   );
 });
 
@@ -60,8 +67,20 @@ Deno.test("a key that is set leaves the others as they are", async () => {
 
 /** Values that a key does not take. */
 const WRONG: Readonly<Record<string, readonly string[]>> = {
-  firewall_backend: ["1", "true", '""', '"pf"', '"NFTABLES"', '"nft"', '["nftables"]', "{}"],
+  firewall_backend: ["1", "true", '""', '"ipf"', '"NFTABLES"', '"nft"', '["nftables"]', "{}"],
   table: ["1", '""', '"1x"', '"a b"', '"a;b"', "'a\"b'", `"${"x".repeat(65)}"`, '"x\\n"', "true"],
+  anchor: [
+    "1",
+    '""',
+    '"_x"',
+    '"/x"',
+    '"x/"',
+    '"a//b"',
+    '"a b"',
+    '"x*"',
+    `"${"x".repeat(41)}"`,
+    "true",
+  ],
   sysctl: ["1", '"yes"', "0", '"true"'],
   wait: ["-1", '"30"', "1000000", "inf", "nan", "true", "1979-05-27"],
 };
@@ -76,9 +95,9 @@ for (const [key, values] of Object.entries(WRONG)) {
 }
 
 Deno.test("an unknown key is refused with its line, and the known ones are listed", async () => {
-  const error = await refused('wait = 3\n\n  "anchor" = 1\n');
-  assertEquals(error.message, 'x.conf:3: There is no key "anchor"');
-  assertEquals(error.hint, "Known are `firewall_backend`, `table`, `sysctl`, `wait`");
+  const error = await refused('wait = 3\n\n  "zone" = 1\n');
+  assertEquals(error.message, 'x.conf:3: There is no key "zone"');
+  assertEquals(error.hint, "Known are `firewall_backend`, `table`, `anchor`, `sysctl`, `wait`");
   const section = await refused("\n[nftables]\ntable = 'x'\n");
   assertEquals(section.message, 'x.conf:2: There is no key "nftables"');
   assertMatch((await refused("[wait]\nx = 1\n")).message, /^x\.conf:1: The value of "wait"/);

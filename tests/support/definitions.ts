@@ -11,6 +11,7 @@ import type { HostFacts } from "../../core/host.ts";
 
 /** A host on which nothing has been done yet. */
 export const FRESH_HOST: HostFacts = {
+  platform: "linux",
   interfaces: [],
   routes: [],
   forwarding: { ipv4: false, ipv6: false },

@@ -18,6 +18,7 @@ import {
 import {
   type Ground,
   GROUNDS,
+  PF,
   recordOf,
   reloadAgain,
   takeDown,
@@ -147,7 +148,7 @@ function recordIn(world: World, name: string, { before, turn }: Frame): string {
 function placeIn(world: World, name: string): Ground | undefined {
   const { backend, removal = [] } = recordOf(world, name) ?? {};
   const programs = removal.flatMap(({ commands }) => commands).map(({ program }) => program);
-  return GROUNDS.find(({ backend: own, variant }) =>
+  return [...GROUNDS, PF].find(({ backend: own, variant }) =>
     own === backend &&
     (variant === undefined || programs.some((program) => program.includes(`-${variant}-`)))
   );
@@ -186,11 +187,12 @@ function promised({ files }: World): Promise<World> {
 
 async function makePromised(files: World["files"]): Promise<World> {
   const made = { ...emptyWorld(), files };
-  for (const ground of GROUNDS) {
+  for (const ground of [...GROUNDS, PF]) {
     const own = [...files].filter(([name]) => placeIn(made, name) === ground);
     const world = { ...emptyWorld(), files: new Map(own) };
     await takeTurn(world, { ground, work: reloadAgain() });
-    if (ground.variant === undefined) made.ruleset = world.ruleset;
+    if (ground === PF) made.anchors = world.anchors;
+    else if (ground.variant === undefined) made.ruleset = world.ruleset;
     made.tables = new Map([...made.tables, ...world.tables]);
   }
   return made;

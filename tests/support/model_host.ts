@@ -2,11 +2,12 @@
 import { backends } from "../../backends/mod.ts";
 import type { Command } from "../../core/command.ts";
 import type { Context, DefinitionText } from "../../core/commands/context.ts";
-import type { Host, HostFacts } from "../../core/host.ts";
+import type { Host, HostFacts, Platform } from "../../core/host.ts";
 import { type Record, RecordError } from "../../core/record/record.ts";
 import { formatRecord, parseRecord } from "../../core/record/record_xml.ts";
 import { describeTables } from "./model_iptables.ts";
 import { describeRuleset } from "./model_nft.ts";
+import { describeAnchors } from "./model_pf.ts";
 import { type Machine, runProgram } from "./model_programs.ts";
 
 /** The process is gone: nothing after this is run. */
@@ -21,6 +22,8 @@ export type Fate = "works" | "fails" | "dies before" | "dies after";
 export interface World extends Machine {
   /** Status files by the name of their network. */
   files: Map<string, string>;
+  /** What it runs. */
+  platform: Platform;
   /** The facts of the host. */
   readonly facts: HostFacts;
 }
@@ -30,13 +33,16 @@ export function emptyWorld(facts: Partial<HostFacts> = {}): World {
   return {
     ruleset: new Map(),
     tables: new Map(),
+    anchors: new Map(),
+    platform: "linux",
     variant: "nft",
     missing: new Set(),
     ipv6: true,
     files: new Map(),
     facts: {
+      platform: "linux",
       interfaces: ["virbr0", "virbr1", "virbr2"],
-      routes: [],
+      routes: [{ destination: { family: "ipv4", value: 0n, prefix: 0 }, device: "re0" }],
       forwarding: { ipv4: true, ipv6: true },
       advertised: [],
       clsact: [],
@@ -54,7 +60,7 @@ export function copyWorld(world: World): World {
 const UNORDERED = /^ {2}BRIDGEWALL_(?!LET$).*(?:\n {4}.*)+/gm;
 
 /** All rules of all programs as text, the same for hosts that do the same. */
-export function describeRules({ ruleset, tables }: Machine): string {
+export function describeRules({ ruleset, tables, anchors }: Machine): string {
   const restored = [...tables].flatMap(([program, own]) => {
     const text = describeTables(own).replaceAll(UNORDERED, (chain) => {
       const [name, ...rules] = chain.split("\n");
@@ -62,7 +68,8 @@ export function describeRules({ ruleset, tables }: Machine): string {
     });
     return text === "" ? [] : [`${program}\n${text}`];
   });
-  return [describeRuleset(ruleset), ...restored.toSorted()].join("\n");
+  const texts = [describeRuleset(ruleset), ...restored.toSorted(), describeAnchors(anchors)];
+  return texts.filter((text) => text !== "").join("\n");
 }
 
 /** Rules and records as text. */
@@ -125,10 +132,10 @@ export function startProcess(
     throw new RecordError("Cannot write a record: no space left on device");
   };
   const host: Host = {
-    platform: "linux",
+    platform: world.platform,
     kernel: "6.1.0",
     privileged: true,
-    facts: () => Promise.resolve(world.facts),
+    facts: () => Promise.resolve({ ...world.facts, platform: world.platform }),
     run: (command) =>
       Promise.resolve().then(() =>
         effect(() => runProgram(world, command), () => ({
@@ -156,7 +163,7 @@ export function startProcess(
   const read = (name: string): DefinitionText => ({ text: definitions[name] ?? "", file: name });
   const context: Context = {
     host,
-    backends: backends({ table: "bridgewall" }),
+    backends: backends({ table: "bridgewall", anchor: "bridgewall" }),
     options: { sysctl: true, wait: 0, ...(backend === undefined ? {} : { backend }) },
     definitions: {
       read: (name) => Promise.resolve(read(name)),

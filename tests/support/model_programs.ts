@@ -2,6 +2,7 @@
 import type { Command, CommandResult, Program } from "../../core/command.ts";
 import { runRestore, saveTables, type Tables, type Variant } from "./model_iptables.ts";
 import { type Ruleset, runScript } from "./model_nft.ts";
+import { type Anchors, runPfctl } from "./model_pf.ts";
 
 /** The rules of one host, and what it has to work with. */
 export interface Machine {
@@ -9,6 +10,8 @@ export interface Machine {
   ruleset: Ruleset;
   /** Those of each program of iptables, by the name of its restore. */
   tables: ReadonlyMap<Program, Tables>;
+  /** Those of pf. */
+  anchors: Anchors;
   /** Which variant `iptables` is. */
   variant: Variant;
   /** Programs that are not installed. */
@@ -48,8 +51,16 @@ export function runProgram(machine: Machine, command: Command): CommandResult {
       return save(machine, "ip6tables-legacy-restore");
     case "sysctl":
       return args.includes("-n") && machine.ipv6 ? { ...DONE, stdout: "1\n" } : DONE;
+    case "pfctl": {
+      const { anchors, result } = runPfctl(machine.anchors, args, stdin);
+      machine.anchors = anchors;
+      return result;
+    }
     case "tc":
     case "ip":
+    case "ifconfig":
+    case "netstat":
+    case "route":
       return DONE;
   }
 }

@@ -4,6 +4,7 @@ import { down } from "../../core/commands/down.ts";
 import { reload } from "../../core/commands/reload.ts";
 import { up } from "../../core/commands/up.ts";
 import type { BackendName } from "../../core/firewall_backend.ts";
+import type { Platform } from "../../core/host.ts";
 import type { Record as NetworkRecord } from "../../core/record/record.ts";
 import { parseRecord } from "../../core/record/record_xml.ts";
 import { emptyWorld, type FateOf, Killed, startProcess, type World } from "./model_host.ts";
@@ -15,9 +16,14 @@ export interface Ground {
   readonly backend: BackendName;
   /** Which variant `iptables` is; absent: whichever it was. */
   readonly variant?: Variant;
+  /** Absent: Linux. */
+  readonly platform?: Platform;
 }
 
-/** Each program that can hold the rules of a host. */
+/** What a FreeBSD host makes rules with. */
+export const PF: Ground = { name: "pf", backend: "pf", platform: "freebsd" };
+
+/** Each program that can hold the rules of a Linux host. */
 export const GROUNDS: readonly Ground[] = [
   { name: "nftables", backend: "nftables" },
   { name: "iptables-nft", backend: "iptables", variant: "nft" },
@@ -78,12 +84,13 @@ export async function worldAfter(turns: readonly Turn[]): Promise<World> {
 /** Runs one command in the world, and gives the number of its effects. */
 export async function takeTurn(
   world: World,
-  { ground: { backend, variant }, work }: Turn,
+  { ground: { backend, variant, platform = "linux" }, work }: Turn,
   fateOf?: FateOf,
 ): Promise<
   { readonly effects: number; readonly error: unknown; readonly said: readonly string[] }
 > {
   world.variant = variant ?? world.variant;
+  world.platform = platform;
   const { context, effects, isDead, said } = startProcess(world, DEFINITIONS, fateOf, backend);
   const thrown = await work(context).then(() => undefined, (error) => error);
   const error = isDead() ? new Killed() : thrown;

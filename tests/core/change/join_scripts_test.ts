@@ -28,10 +28,15 @@ Deno.test("scripts of nft stand one behind the other, removal first: all of it i
   assertEquals(joinScripts("tc", ["a\n"], ["b\n", "c\n"]), "a\nb\nc\n");
 });
 
+Deno.test("what pf is given takes the place of what the anchor held, so nothing is removed from it", () => {
+  assertEquals(joinScripts("pfctl", ["a\n"], ["b\n"]), "b\n");
+  assertEquals(joinScripts("pfctl", ["a\n"], []), "a\n");
+});
+
 Deno.test("each table of iptables is given once, with the lines of all networks in their order", () => {
   const one = script({ nat: ["-N ONE"], filter: ["-N FROM_ONE", "-A FROM_ONE -j ACCEPT"] });
   const two = script({ filter: ["-N FROM_TWO"], nat: ["-N TWO"] });
-  for (const program of RULE_PROGRAMS.filter((known) => known !== "nft")) {
+  for (const program of RULE_PROGRAMS.filter((known) => known.includes("tables-"))) {
     assertEquals(sections(joinScripts(program, [], [one, two])), [
       "nat / -N ONE / -N TWO",
       "filter / -N FROM_ONE / -A FROM_ONE -j ACCEPT / -N FROM_TWO",
@@ -107,7 +112,7 @@ Deno.test("iptables is asked with the same script and options, and nothing but i
   for (const program of RULE_PROGRAMS) {
     const command: Command = { program, args: ["--noflush"], stdin: "*nat\nCOMMIT\n" };
     const question = { ...command, args: ["--test", "--noflush"] };
-    assertEquals(questionOf(command), program === "nft" ? undefined : question);
+    assertEquals(questionOf(command), program.includes("tables-") ? question : undefined);
   }
   assertEquals(questionOf({ program: "tc", args: ["-batch", "-"], stdin: "x\n" }), undefined);
   assertEquals(questionOf({ program: "sysctl", args: ["-w", "x=1"] }), undefined);

@@ -18,7 +18,7 @@ function refused(line: string, message: string, hint?: string): void {
   if (hint !== undefined) assertEquals(error.hint, hint, line);
 }
 
-const PLAIN = { networks: [], all: false, explain: false, noSysctl: false } as const;
+const PLAIN = { networks: [], all: false, plan: { explain: false }, noSysctl: false } as const;
 
 Deno.test("every command is understood by its name", () => {
   for (const { name } of COMMANDS) {
@@ -62,7 +62,9 @@ const OPTIONS: Readonly<Record<string, Partial<Request>>> = {
   "--wait=999999": { wait: 999_999 },
   "--no-sysctl": { noSysctl: true },
   "--all": { all: true },
-  "--explain": { explain: true },
+  "--explain": { plan: { explain: true } },
+  "--platform freebsd": { plan: { explain: false, platform: "freebsd" } },
+  "--default-interface=em0": { plan: { explain: false, defaultInterface: "em0" } },
   "--json": {},
   "--quiet": {},
   "--verbose": {},
@@ -93,6 +95,18 @@ Deno.test("an unknown option is refused with the one that was meant", () => {
   refused("up --_=3 x", message("--_"));
   refused("up -_ x", message("-_"));
   assertEquals(request("up -- --_ x").networks, ["--_", "x"]);
+});
+
+Deno.test("a plan for no known platform, or through no possible interface, is refused", () => {
+  refused(
+    "plan --platform openbsd x",
+    'Cannot plan for "openbsd"',
+    "Choose one of `linux`, `freebsd`",
+  );
+  refused("plan --default-interface a/b x", 'Interface name "a/b" contains');
+  refused("plan --default-interface= x", 'Cannot use "--default-interface" without a value');
+  refused("up --platform freebsd x", 'Cannot use the option "--platform" with `bridgewall up`');
+  refused("up --default-interface=em0 x", 'option "--default-interface" with `bridgewall up`');
 });
 
 Deno.test("an unknown command is refused with the one that was meant", () => {

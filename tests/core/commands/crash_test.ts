@@ -14,6 +14,7 @@ import {
   bringUp,
   type Ground,
   GROUNDS,
+  PF,
   reloadAgain,
   takeDown,
   takeTurn,
@@ -43,7 +44,7 @@ function casesOn(ground: Ground): readonly Case[] {
   }));
 }
 
-for (const one of GROUNDS.flatMap(casesOn)) {
+for (const one of [...GROUNDS, PF].flatMap(casesOn)) {
   for (const fate of ["dies before", "dies after"] as const) {
     Deno.test(`a process that ${fate} any effect of ${one.says} leaves nothing half-done`, async () => {
       const frame = await frameOf(one);
@@ -74,7 +75,7 @@ for (const one of GROUNDS.flatMap(casesOn)) {
 }
 
 Deno.test("a process killed twice while putting things right still leaves nothing half-done", async () => {
-  for (const ground of GROUNDS) {
+  for (const ground of [...GROUNDS, PF]) {
     const start = await worldAfter([{ ground, work: bringUp("nat", "second") }]);
     const world = copyWorld(start);
     const turn = { ground, work: bringUp("route") };

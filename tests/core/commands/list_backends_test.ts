@@ -25,6 +25,7 @@ Deno.test("the backends that can be used are listed with the one that is chosen"
     "BACKEND   USABLE       EVIDENCE",
     "nftables  yes, chosen  nftables 1.0",
     "iptables  yes          iptables 1.0",
+    "pf        no           not installed",
   ], 0]);
 });
 
@@ -34,6 +35,7 @@ Deno.test("one that cannot be used gives way to the next", async () => {
     "BACKEND   USABLE       EVIDENCE",
     "nftables  no           not installed",
     "iptables  yes, chosen  iptables 1.0",
+    "pf        no           not installed",
   ], 0]);
 });
 
@@ -43,6 +45,7 @@ Deno.test("one that was asked for is chosen before others", async () => {
     "BACKEND   USABLE       EVIDENCE",
     "nftables  yes          nftables 1.0",
     "iptables  yes, chosen  iptables 1.0",
+    "pf        no           not installed",
   ], 0]);
 });
 
@@ -52,6 +55,7 @@ Deno.test("one that was asked for and cannot be used is replaced by none: exit c
     "BACKEND   USABLE     EVIDENCE",
     "nftables  no, asked  not installed",
     "iptables  yes        iptables 1.0",
+    "pf        no         not installed",
   ], 4]);
   assertEquals((await list([])).exitCode, 4);
 });
@@ -63,8 +67,31 @@ Deno.test("programs learn what is chosen, what was asked for, and everything abo
     backends: [
       { name: "nftables", usable: false, evidence: "not installed", hint: "Install it" },
       { name: "iptables", usable: true, evidence: "iptables 1.0" },
+      { name: "pf", usable: false, evidence: "not installed", hint: "Install it" },
     ],
   });
   const { chosen, asked } = (await list(["iptables"], "nftables")).json as Record<string, unknown>;
   assertEquals([chosen, asked], [null, "nftables"]);
+});
+
+Deno.test("what one still needs that can be used already is said below the list", async () => {
+  const world = { ...emptyWorld(), platform: "freebsd" as const };
+  const { context } = startProcess(world, {});
+  const run: typeof context.host.run = async (command) => {
+    const result = await context.host.run(command);
+    return command.args.join(" ") === "-s rules" ? { ...result, stdout: "" } : result;
+  };
+  const { text, exitCode } = await listBackends({ ...context, host: { ...context.host, run } });
+  const [head, , , pf] = text;
+  assertEquals([exitCode, head?.startsWith("BACKEND"), pf?.startsWith("pf        yes, chosen")], [
+    0,
+    true,
+    true,
+  ]);
+  assertEquals(text.slice(4), [
+    "",
+    "pf: Put these lines into /etc/pf.conf, in this order, before its filter rules, and run " +
+    "`service pf reload`:\n" +
+    '  nat-anchor "bridgewall/*"\n  rdr-anchor "bridgewall/*"\n  anchor "bridgewall/*"',
+  ]);
 });

@@ -88,7 +88,7 @@ Deno.test("a plan for a backend that was asked for needs no host that has it", a
     assertEquals((json as { readonly backend: string }).backend, backend);
     assert(text.length > 10);
   }
-  await assertRejects(() => planned(emptyWorld(), "pf"), NoBackendError);
+  await assertRejects(() => planned(emptyWorld(), "ebtables"), NoBackendError);
 });
 
 Deno.test("commands beside the rules are comments, and words of theirs are quoted as in a shell", () => {

@@ -1,0 +1,56 @@
+/** Networks → the names of their anchors. */
+import type { FilteredPolicy } from "../../core/policy/policy.ts";
+import { byteLength } from "../../core/quoted.ts";
+
+/**
+ * pfctl copies the path of an anchor into a field of 64 bytes (FreeBSD 12 to 14 at least), the closing
+ * zero included, and fails when it does not fit.
+ */
+const LONGEST_PATH = 63;
+
+/** What the root's name may have at most, in bytes: the longest name of a bridge fits below it. */
+export const LONGEST_ROOT = 40;
+
+/** Names are in labels too, which have 63 bytes at most, beside a few words. */
+const LONGEST_NAME = 40;
+
+/**
+ * The two anchors of a network, such as `bridgewall/default` and `bridgewall/~default`.
+ *
+ * pf visits the children of `bridgewall/*` in the order of their bytes. `~` comes behind all that a name
+ * of ours can begin with, so all rules `beyond` the bridges come behind all rules on bridges.
+ */
+export interface AnchorPaths {
+  /** What the paths end in: letters, digits and `. _ - @ =`. */
+  readonly name: string;
+  readonly bridge: string;
+  readonly beyond: string;
+}
+
+/**
+ * A network is found under its own name, where that is plain and short enough; else under the name of
+ * its bridge behind `@`, or its bytes in base 64 behind `=`. No two networks that are up have one bridge.
+ *
+ * @param root The anchor above them, at most {@linkcode LONGEST_ROOT} bytes.
+ */
+export function anchorPaths(
+  root: string,
+  { network, bridge }: Pick<FilteredPolicy, "network" | "bridge">,
+): AnchorPaths {
+  const room = Math.min(LONGEST_NAME, LONGEST_PATH - byteLength(`${root}/~`));
+  const name = isPlain(network) && byteLength(network) <= room
+    ? network
+    : isPlain(bridge)
+    ? `@${bridge}`
+    : `=${base64(bridge)}`;
+  return { name, bridge: `${root}/${name}`, beyond: `${root}/~${name}` };
+}
+
+/** Safe to type in any shell; a `_` in front is what pf keeps for itself. */
+function isPlain(name: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name);
+}
+
+function base64(text: string): string {
+  return new TextEncoder().encode(text).toBase64({ alphabet: "base64url", omitPadding: true });
+}

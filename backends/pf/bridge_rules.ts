@@ -1,0 +1,168 @@
+/** What happens on the bridge of one network, as rules of pf. */
+import { parseSubnet, type Subnet } from "../../core/address.ts";
+import type { FamilyPolicy, FilteredPolicy } from "../../core/policy/policy.ts";
+import type { Endpoint, FilterRule, Tag } from "./script.ts";
+
+/** The label of rules by which others open connections to guests, behind the network's name. */
+export const GUESTS_IN = "guests-in";
+
+/** The label of the rule by which guests open connections to others. */
+export const GUESTS_OUT = "guests-out";
+
+/** The subnets of the network, the host's own addresses on the bridge among them. */
+export const SUBNETS = { table: "subnets" } as const;
+
+/** One that is written down in this program. */
+export function subnetNamed(text: string): Subnet {
+  const subnet = parseSubnet(text);
+  if (subnet === undefined) throw new Error(`not a subnet: ${text}`);
+  return subnet;
+}
+
+const BROADCAST = subnetNamed("255.255.255.255/32");
+
+/** RFC 1112. On the bridge all of it is between guests; whether the host routes it is its own affair. */
+const MULTICAST = subnetNamed("224.0.0.0/4");
+
+/**
+ * The rules for the addresses that the network has.
+ *
+ * @param name What labels begin with.
+ * @param translates False where packets would have to be translated and cannot be.
+ */
+export function rulesOnBridge(
+  name: string,
+  device: string,
+  own: FamilyPolicy,
+  translates: boolean,
+): readonly FilterRule[] {
+  return [
+    ...amongGuests(name, device),
+    ...outward(name, device, own, translates),
+    ...inward(name, device, own),
+  ];
+}
+
+/**
+ * Guests and the host's own addresses on the bridge. Without states: pf may see only a half of what
+ * members of a bridge exchange, and connections that stand go on when rules are first loaded.
+ *
+ * A DHCP client that has no address yet (RFC 2131) is let through whether or not the host is the server.
+ */
+function amongGuests(name: string, device: string): readonly FilterRule[] {
+  const on = { action: "pass", device, family: "inet" } as const;
+  return [
+    {
+      ...on,
+      udp: { sourcePort: 68, destinationPort: 67 },
+      from: subnetNamed("0.0.0.0/32"),
+      to: BROADCAST,
+      label: `${name} dhcp`,
+    },
+    ...amongMembers(name, on, SUBNETS),
+  ];
+}
+
+/** Between all of these, whatever the interface is that the rules are for. */
+export function amongMembers(
+  name: string,
+  on: Pick<FilterRule, "action" | "device" | "family">,
+  all: Endpoint,
+): readonly FilterRule[] {
+  return [
+    { ...on, from: all, to: all, label: `${name} guests` },
+    { ...on, from: all, to: MULTICAST, allowsOptions: true, label: `${name} multicast` },
+    { ...on, from: all, to: BROADCAST, label: `${name} broadcast` },
+  ];
+}
+
+/** By which interface it leaves is not known yet: that is decided there. */
+function outward(
+  name: string,
+  device: string,
+  { forwarding }: FamilyPolicy,
+  translates: boolean,
+): readonly FilterRule[] {
+  if (forwarding.direction === "none") return [];
+  const translation = forwarding.translation !== undefined;
+  if (translation && !translates) return [];
+  return [{
+    action: "pass",
+    direction: "in",
+    device,
+    family: "inet",
+    from: SUBNETS,
+    to: translation ? { table: "natdst" } : "any",
+    keepsState: true,
+    label: `${name} ${GUESTS_OUT}`,
+    tag: forwarding.device === undefined ? "bridgewall-free" : "bridgewall-confined",
+  }];
+}
+
+/** Replies need no rule: the state of the connection lets them through. */
+function inward(
+  name: string,
+  device: string,
+  { forwarding }: FamilyPolicy,
+): readonly FilterRule[] {
+  if (forwarding.direction !== "both") return [];
+  const foreign: readonly Tag[] = [
+    "bridgewall-confined",
+    "bridgewall-stay",
+    // What comes from a bridge of ours does not come from the one interface that this network names.
+    ...(forwarding.device === undefined ? [] : ["bridgewall-free"] as const),
+  ];
+  const out = { direction: "out", device, family: "inet", from: "any" } as const;
+  return [
+    ...foreign.map((tagged): FilterRule => ({
+      action: "block return",
+      ...out,
+      to: "any",
+      label: `${name} rejected`,
+      tagged,
+    })),
+    { action: "pass", ...out, to: SUBNETS, keepsState: true, label: `${name} ${GUESTS_IN}` },
+  ];
+}
+
+/**
+ * Guests whose addresses are not known: they may talk among themselves in whatever they speak. Packets
+ * that do not go out on the bridge again are stopped by their tag, {@linkcode stoppedStrangers}.
+ */
+export function amongStrangers(name: string, policy: FilteredPolicy): readonly FilterRule[] {
+  const family = familyOfStrangers(policy);
+  if (family === undefined) return [];
+  const on = {
+    action: "pass",
+    device: policy.bridge,
+    ...(family === "any" ? {} : { family }),
+    from: "any",
+    to: "any",
+    allowsOptions: true,
+    label: `${name} strangers`,
+  } as const;
+  return [
+    { ...on, direction: "in", tag: "bridgewall-stay" },
+    { ...on, direction: "out", tag: "bridgewall-bridged", tagged: "bridgewall-stay" },
+  ];
+}
+
+/** What such guests send to somewhere else. */
+export function stoppedStrangers(name: string, policy: FilteredPolicy): readonly FilterRule[] {
+  if (familyOfStrangers(policy) === undefined) return [];
+  return [{
+    action: "block return",
+    direction: "out",
+    from: "any",
+    to: "any",
+    label: `${name} rejected`,
+    tagged: "bridgewall-stay",
+  }];
+}
+
+function familyOfStrangers(
+  { families, guestsOverIpv6 }: FilteredPolicy,
+): "inet" | "inet6" | "any" | undefined {
+  if (families.length > 0) return guestsOverIpv6 ? "inet6" : undefined;
+  return guestsOverIpv6 ? "any" : "inet";
+}

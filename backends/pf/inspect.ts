@@ -1,0 +1,121 @@
+/** What is live in pf, compared with what the policies ask for. */
+import type { Command } from "../../core/command.ts";
+import { askQuestions } from "../../core/commands/snapshot.ts";
+import type {
+  Answers,
+  Drift,
+  Inspection,
+  InstalledPolicy,
+  NetworkInspection,
+  Traffic,
+} from "../../core/firewall_backend.ts";
+import { type Host, HostError, type HostFacts } from "../../core/host.ts";
+import type { FilteredPolicy } from "../../core/policy/policy.ts";
+import { anchorPaths } from "./anchor_path.ts";
+import { GUESTS_IN, GUESTS_OUT } from "./bridge_rules.ts";
+import { compareAnchor, listingQuestions } from "./listing.ts";
+import { findProblems, QUESTIONS, readStatus, STATUS_QUESTION } from "./main_ruleset.ts";
+import { networkAnchors } from "./ruleset.ts";
+import { devicesOf, type Surroundings, surroundingsOf } from "./surroundings.ts";
+
+/** Asks for each anchor by itself: pfctl of FreeBSD 13 and 14 lists no anchors below another. */
+export async function inspectAnchors(
+  root: string,
+  host: Host,
+  installed: readonly InstalledPolicy[],
+): Promise<Inspection> {
+  if (installed.length === 0) return { networks: [], drift: [] };
+  const policies = installed.map(({ policy }) => policy);
+  const facts = await host.facts({
+    interfaces: false,
+    clsact: false,
+    forwarding: false,
+    routes: ["ipv4"],
+  });
+  const answers = await askQuestions(host, [
+    ...QUESTIONS,
+    ...policies.flatMap((policy) => questionsOf(root, policy)),
+  ]);
+  const status = answers.to(STATUS_QUESTION);
+  const pf = status === undefined ? undefined : readStatus(status);
+  if (pf?.kind === "absent") {
+    throw new HostError(`Cannot list the rules of pf: ${pf.problem.sentence}`, pf.problem.fix);
+  }
+  return compareAll(root, policies, facts, answers);
+}
+
+function questionsOf(root: string, policy: FilteredPolicy): readonly Command[] {
+  const { bridge, beyond } = anchorPaths(root, policy);
+  return [...listingQuestions(bridge), ...listingQuestions(beyond), labelsQuestion(bridge)];
+}
+
+function labelsQuestion(path: string): Command {
+  return { program: "pfctl", args: ["-a", path, "-s", "labels"] };
+}
+
+function compareAll(
+  root: string,
+  policies: readonly FilteredPolicy[],
+  facts: Pick<HostFacts, "routes">,
+  answers: Answers,
+): Inspection {
+  const surroundings = surroundingsOf(root, facts);
+  const devices = [...new Set(policies.flatMap((policy) => devicesOf(policy, surroundings)))];
+  return {
+    networks: policies.map((policy) => networkTraffic(root, policy, answers)),
+    drift: [
+      ...findProblems(root, devices, answers).map(({ sentence }) => ({ difference: sentence })),
+      ...policies.flatMap((policy) => networkDrift(policy, surroundings, answers)),
+    ],
+  };
+}
+
+function networkDrift(
+  policy: FilteredPolicy,
+  surroundings: Surroundings,
+  answers: Answers,
+): readonly Drift[] {
+  return networkAnchors(policy, surroundings).flatMap((anchor) => {
+    const found = compareAnchor(anchor, answers);
+    if (found.kind !== "different") return [];
+    const { network } = policy;
+    return found.isEmpty
+      ? [{ network, difference: `Anchor "${anchor.path}" is empty: its rules are gone` }]
+      : found.differences.map((difference) => ({ network, difference }));
+  });
+}
+
+/**
+ * One line for each rule: label, evaluations, packets and bytes of all, coming in, going out, and states
+ * (pfctl(8), `-s labels`). Packets that a state lets through count for the rule that made the state.
+ */
+function networkTraffic(root: string, policy: FilteredPolicy, answers: Answers): NetworkInspection {
+  const { network } = policy;
+  const { name, bridge } = anchorPaths(root, policy);
+  const lines = (answers.to(labelsQuestion(bridge))?.stdout ?? "").split("\n");
+  const counted = lines.flatMap((line) => {
+    const [, label, numbers = ""] = /^\s*(.+?)((?: \d+){8})$/.exec(line) ?? [];
+    return label === undefined ? [] : [{ label, numbers: numbers.trim().split(" ").map(Number) }];
+  });
+  if (counted.length === 0) return { network };
+  const sum = (what: string, packets: number): Traffic => {
+    const own = counted.filter(({ label }) => label === `${name} ${what}`);
+    const add = (index: number): number =>
+      own.reduce((total, { numbers }) => total + (numbers[index] ?? 0), 0);
+    return { packets: add(packets), bytes: add(packets + 1) };
+  };
+  const [all, incoming, outgoing] = [1, 3, 5];
+  return {
+    network,
+    traffic: {
+      // Coming in on the bridge is going out of the network.
+      out: total(sum(GUESTS_OUT, incoming), sum(GUESTS_IN, incoming)),
+      in: total(sum(GUESTS_OUT, outgoing), sum(GUESTS_IN, outgoing)),
+      rejected: sum("rejected", all),
+    },
+  };
+}
+
+function total(one: Traffic, other: Traffic): Traffic {
+  return { packets: one.packets + other.packets, bytes: one.bytes + other.bytes };
+}

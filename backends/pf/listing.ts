@@ -1,0 +1,114 @@
+/** What pf holds in an anchor, compared with what should be there. */
+import type { Command, CommandResult } from "../../core/command.ts";
+import type { Answers } from "../../core/firewall_backend.ts";
+import {
+  type Anchor,
+  formatFilterRule,
+  formatNatRule,
+  type Table,
+  tableEntries,
+} from "./script.ts";
+
+/** The questions that tell what an anchor holds. `-P`: ports as numbers, pfctl(8). */
+interface Listings {
+  readonly translation: Command;
+  readonly filter: Command;
+  readonly tables: Readonly<Record<Table["name"], Command>>;
+}
+
+function listingsOf(path: string): Listings {
+  const ask = (...args: readonly string[]): Command => ({
+    program: "pfctl",
+    args: ["-a", path, ...args],
+  });
+  const table = (name: Table["name"]): Command => ask("-t", name, "-T", "show");
+  return {
+    translation: ask("-s", "nat"),
+    filter: ask("-P", "-s", "rules"),
+    tables: { natdst: table("natdst"), subnets: table("subnets"), guests: table("guests") },
+  };
+}
+
+/** All that {@linkcode compareAnchor} reads. */
+export function listingQuestions(path: string): readonly Command[] {
+  const { translation, filter, tables } = listingsOf(path);
+  return [translation, filter, ...Object.values(tables)];
+}
+
+/** How what is live compares with what should be. */
+export type Comparison =
+  /** Nobody asked. */
+  | { readonly kind: "unknown" }
+  | { readonly kind: "equal" }
+  /** `isEmpty`: the anchor has no rules at all. `differences`: sentences without a period. */
+  | {
+    readonly kind: "different";
+    readonly isEmpty: boolean;
+    readonly differences: readonly string[];
+  };
+
+/**
+ * Compares rule by rule. pfctl prints rules in one form whatever form they were given in, and that is
+ * the one we give them in.
+ */
+export function compareAnchor(anchor: Anchor, answers: Answers): Comparison {
+  const { path, tables } = anchor;
+  const questions = listingsOf(path);
+  const linesOf = (question: Command): readonly string[] | undefined => {
+    const answer = answers.to(question);
+    return answer === undefined ? undefined : printedLines(answer);
+  };
+  const translation = linesOf(questions.translation);
+  const filter = linesOf(questions.filter);
+  if (translation === undefined || filter === undefined) return { kind: "unknown" };
+  const differences = [
+    ...compareRules(path, translation, anchor.translation.map(printedNatRule)),
+    ...compareRules(path, filter, anchor.filter.map((rule) => formatFilterRule(rule, asPrinted))),
+    ...tables.flatMap((table) =>
+      compareTable(path, linesOf(questions.tables[table.name]) ?? [], table)
+    ),
+  ];
+  if (differences.length === 0) return { kind: "equal" };
+  return { kind: "different", isEmpty: translation.length + filter.length === 0, differences };
+}
+
+/** What does not exist is printed as nothing at all, with a complaint and whatever status. */
+function printedLines({ stdout }: CommandResult): readonly string[] {
+  return stdout.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+}
+
+function asPrinted(name: string): string {
+  return name;
+}
+
+/** pf chooses from the addresses of an interface in turn, and says so. */
+function printedNatRule(rule: Anchor["translation"][number]): string {
+  const text = formatNatRule(rule, asPrinted);
+  // The ports that pf takes by default it does not print.
+  const printed = text.replace(" port 50001:65535", "");
+  return rule.pool === undefined ? `${printed} round-robin` : printed;
+}
+
+function compareRules(
+  path: string,
+  live: readonly string[],
+  wanted: readonly string[],
+): readonly string[] {
+  const missing = wanted.filter((line) => !live.includes(line));
+  const foreign = live.filter((line) => !wanted.includes(line));
+  const reordered = missing.length + foreign.length === 0 && live.join("\n") !== wanted.join("\n");
+  return [
+    ...missing.map((line) => `Rule is missing from anchor "${path}": ${line}`),
+    ...foreign.map((line) => `Rule in anchor "${path}" is not ours: ${line}`),
+    ...(reordered ? [`Rules of anchor "${path}" are not as they were loaded`] : []),
+  ];
+}
+
+function compareTable(path: string, live: readonly string[], table: Table): readonly string[] {
+  const wanted = tableEntries(table).toSorted();
+  if (live.toSorted().join(" ") === wanted.join(" ")) return [];
+  return [
+    `Table <${table.name}> of anchor "${path}" holds ${live.join(", ") || "nothing"} instead of ` +
+    wanted.join(", "),
+  ];
+}

@@ -1,0 +1,28 @@
+/** The pf backend. */
+import type { FirewallBackend } from "../../core/firewall_backend.ts";
+import { compileChange, flushedPaths } from "./compile.ts";
+import { detectPf } from "./detect.ts";
+import { inspectAnchors } from "./inspect.ts";
+import { listingQuestions } from "./listing.ts";
+import { QUESTIONS } from "./main_ruleset.ts";
+import { installationsOf } from "../../core/record/record.ts";
+
+/**
+ * The backend that keeps what it installs below one anchor of FreeBSD's pf.
+ *
+ * @param anchor The name of that anchor, which the main ruleset has to call.
+ */
+export function pf(anchor: string): FirewallBackend {
+  return {
+    name: "pf",
+    platform: "freebsd",
+    detect: (host) => detectPf(anchor, host),
+    // What is there already is not loaded again.
+    questions: (records) => [
+      ...QUESTIONS,
+      ...new Set(flushedPaths(records.flatMap(installationsOf))).values().flatMap(listingQuestions),
+    ],
+    compile: (policies, facts) => compileChange(anchor, policies, facts),
+    inspect: (host, installed) => inspectAnchors(anchor, host, installed),
+  };
+}

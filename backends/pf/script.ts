@@ -1,0 +1,208 @@
+/**
+ * The words of pf.conf(5): values in, lines out. No policy here.
+ *
+ * Only what FreeBSD 13, 14 and 15 read alike. A rule is written with all that pf would add by itself
+ * (`flags S/SA keep state`), in the order in which pfctl prints it, so that what is live can be compared.
+ */
+import { formatSubnet, type Subnet } from "../../core/address.ts";
+import { UnsupportedNetworkError } from "../../core/firewall_backend.ts";
+import type { PortRange } from "../../core/network/network.ts";
+import { quoted } from "../../core/quoted.ts";
+
+/** A list of addresses that rules name. The most specific entry decides. */
+export interface Table {
+  /** At most 31 characters. */
+  readonly name: TableName;
+  /** What one entry says of all addresses in it. */
+  readonly entries: readonly { readonly subnet: Subnet; readonly isExcluded: boolean }[];
+  /** True: it stays when no rule names it any more. */
+  readonly persists: boolean;
+}
+
+/**
+ * `natdst`: where translated packets go. `subnets`: all addresses of the network. `guests`: the same
+ * without the host's own.
+ */
+export type TableName = "natdst" | "subnets" | "guests";
+
+/** What a rule compares an address with. */
+export type Endpoint = "any" | Subnet | { readonly table: TableName };
+
+/** What rules write on packets, for rules that meet the same packet later. At most 63 characters. */
+export type Tag =
+  /** From guests that may leave by any interface. */
+  | "bridgewall-free"
+  /** From guests that may leave by one interface only. */
+  | "bridgewall-confined"
+  /** From guests that may not leave their bridge. */
+  | "bridgewall-stay"
+  /** Such a packet on its way to another guest. */
+  | "bridgewall-bridged";
+
+/** Translates the source of packets that leave. */
+export interface NatRule {
+  /** The interface that they leave by: a name. */
+  readonly device: string;
+  readonly from: Subnet;
+  /** Absent: the address that the interface has when the packet leaves. */
+  readonly pool?: readonly Subnet[];
+  readonly ports: PortRange;
+}
+
+/** Passes or blocks, and ends the search: whatever rules follow elsewhere, this one decides. */
+export interface FilterRule {
+  /** `block return` answers, `block drop` is silent. */
+  readonly action: "pass" | "block return" | "block drop";
+  /** Absent: both. */
+  readonly direction?: "in" | "out";
+  /** A name; absent: any interface. */
+  readonly device?: string;
+  /** Absent: both. */
+  readonly family?: "inet" | "inet6";
+  /** Absent: any protocol. */
+  readonly udp?: { readonly sourcePort: number; readonly destinationPort: number };
+  readonly from: Endpoint;
+  readonly to: Endpoint;
+  /** True: replies pass, and for TCP only a first packet matches. Never for `block`. */
+  readonly keepsState?: boolean;
+  /** True: IP options pass too, which IGMP and MLD have (Router Alert, RFC 2236, RFC 2710). */
+  readonly allowsOptions?: boolean;
+  /**
+   * Whose rule it is, and what for: pf counts by it. At most 63 letters, digits, spaces and `. _ - @ =`.
+   * A rule with a label is also left by the optimizer of pfctl as and where it is.
+   */
+  readonly label: string;
+  readonly tag?: Tag;
+  readonly tagged?: Tag;
+}
+
+/** One anchor and all that it holds. */
+export interface Anchor {
+  /** From the main ruleset down: `bridgewall/default`. At most 63 bytes. */
+  readonly path: string;
+  readonly tables: readonly Table[];
+  readonly translation: readonly NatRule[];
+  readonly filter: readonly FilterRule[];
+}
+
+/** The text that `pfctl -f` reads: the order of the parts is pf's own, and the last line ends. */
+export function formatAnchor({ tables, translation, filter }: Anchor): string {
+  return [
+    ...tables.map(formatTable),
+    ...translation.map((rule) => formatNatRule(rule, interfaceWord)),
+    ...filter.map((rule) => formatFilterRule(rule, interfaceWord)),
+  ].map((line) => `${line}\n`).join("");
+}
+
+/** How the name of an interface is written: {@linkcode interfaceWord}, or as pfctl prints it. */
+export type InterfaceSpelling = (name: string) => string;
+
+function formatTable(table: Table): string {
+  const { name, persists } = table;
+  return `table <${name}> ${persists ? "persist " : ""}{ ${tableEntries(table).join(", ")} }`;
+}
+
+/** Each entry as it is written and as it is printed. */
+export function tableEntries({ entries }: Table): readonly string[] {
+  return entries.map(({ subnet, isExcluded }) =>
+    `${isExcluded ? "!" : ""}${formatAddresses(subnet)}`
+  );
+}
+
+/** One line, as libvirt writes it. */
+export function formatNatRule(
+  { device, from, pool, ports }: NatRule,
+  spell: InterfaceSpelling,
+): string {
+  const name = spell(device);
+  const range = `port ${ports.start}:${ports.end}`;
+  const [first, ...more] = pool ?? [];
+  const address = first === undefined
+    ? `(${name}) ${range}`
+    : more.length === 0 && first.prefix === 32
+    ? `${formatAddresses(first)} ${range}`
+    // A guest keeps the address that it got first: sites take a change for somebody else.
+    : `${poolText([first, ...more])} ${range} round-robin sticky-address`;
+  return `nat pass on ${name} inet from ${formatSubnet(from)} to <natdst> -> ${address}`;
+}
+
+function poolText(pool: readonly Subnet[]): string {
+  const [first, ...more] = pool.map(formatAddresses);
+  return more.length === 0 ? `${first}` : `{ ${[first, ...more].join(", ")} }`;
+}
+
+/** One line. */
+export function formatFilterRule(rule: FilterRule, spell: InterfaceSpelling): string {
+  const { direction, device, family, udp, keepsState, allowsOptions, label, tag, tagged } = rule;
+  return [
+    rule.action,
+    ...(direction === undefined ? [] : [direction]),
+    "quick",
+    ...(device === undefined ? [] : ["on", spell(device)]),
+    ...(family === undefined ? [] : [family]),
+    ...(udp === undefined ? [] : ["proto", "udp"]),
+    formatEndpoints(rule),
+    ...(rule.action === "pass" ? [stateText(rule, keepsState ?? false)] : []),
+    ...(allowsOptions ? ["allow-opts"] : []),
+    `label "${label}"`,
+    ...(tag === undefined ? [] : [`tag ${tag}`]),
+    ...(tagged === undefined ? [] : [`tagged ${tagged}`]),
+  ].join(" ");
+}
+
+/** pf prints the flags only where TCP can match at all. */
+function stateText({ udp }: FilterRule, keepsState: boolean): string {
+  if (!keepsState) return "no state";
+  return udp === undefined ? "flags S/SA keep state" : "keep state";
+}
+
+function formatEndpoints({ from, to, udp }: FilterRule): string {
+  if (from === "any" && to === "any" && udp === undefined) return "all";
+  const port = (number: number | undefined): string =>
+    number === undefined ? "" : ` port = ${number}`;
+  return `from ${endpointText(from)}${port(udp?.sourcePort)} ` +
+    `to ${endpointText(to)}${port(udp?.destinationPort)}`;
+}
+
+function endpointText(endpoint: Endpoint): string {
+  if (endpoint === "any") return "any";
+  return "table" in endpoint ? `<${endpoint.table}>` : formatAddresses(endpoint);
+}
+
+/** A single address stands without its prefix, as pfctl prints it. */
+function formatAddresses(subnet: Subnet): string {
+  const text = formatSubnet(subnet);
+  const single = subnet.family === "ipv4" ? "/32" : "/128";
+  return text.endsWith(single) ? text.slice(0, -single.length) : text;
+}
+
+/** Names of interface groups that FreeBSD makes for a kind of interface each: ifconfig(8), group. */
+const GROUPS: readonly string[] = [
+  ...["all", "bridge", "carp", "edsc", "egress", "enc", "epair", "gif", "gre", "ipfw", "ipsec"],
+  ...["lagg", "lo", "me", "netgraph", "ng", "ovpn", "pflog", "pflow", "pfsync", "ppp", "self"],
+  ...["stf", "tap", "tun", "usbus", "vether", "vlan", "vm-port", "vmnet", "vxlan", "wg", "wlan"],
+];
+
+/**
+ * An interface name as one word: bare where nothing else could be meant, else in quotes. A name with a
+ * unit number is neither a keyword (but for `inet6`) nor a group, whose names do not end in a digit.
+ *
+ * @throws {UnsupportedNetworkError} For names that quotes cannot hold, and those of groups, which would
+ * match all interfaces of a kind.
+ */
+export function interfaceWord(name: string): string {
+  if (/^[A-Za-z][A-Za-z0-9_.]*[0-9]$/.test(name) && name !== "inet6") return name;
+  if (/["\\\n\0]/.test(name)) {
+    throw new UnsupportedNetworkError(
+      `The language of pf cannot write the interface name ${quoted(name)}`,
+      "Give the interface a name of letters and digits",
+    );
+  }
+  if (GROUPS.includes(name)) {
+    throw new UnsupportedNetworkError(
+      `To pf the interface name ${quoted(name)} means all interfaces of that kind`,
+      "Give the interface a name that ends in a number",
+    );
+  }
+  return `"${name}"`;
+}

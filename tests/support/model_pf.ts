@@ -1,0 +1,68 @@
+/** What pfctl of a host in memory keeps and answers: the anchors, as they were loaded. */
+import type { CommandResult } from "../../core/command.ts";
+
+/** The text that each anchor was loaded with, by its path. */
+export type Anchors = ReadonlyMap<string, string>;
+
+/** How a run of pfctl ends, and what it leaves. */
+export interface PfctlRun {
+  readonly anchors: Anchors;
+  readonly result: CommandResult;
+}
+
+const DONE: CommandResult = { status: 0, stdout: "", stderr: "" };
+
+/** The main ruleset of the administrator: it has what the manual asks for. */
+const MAIN: Readonly<Record<string, string>> = {
+  "-s info": "Status: Enabled for 0 days 00:01:02           Debug: Urgent\n",
+  "-s nat": 'nat-anchor "bridgewall/*" all\nrdr-anchor "bridgewall/*" all\n',
+  "-s rules": 'anchor "bridgewall/*" all\n',
+  "-v -s Interfaces": "all\nlo0 (skip)\nre0\n",
+};
+
+/** Runs pfctl, which as in FreeBSD 15 makes an error of flushing what is not there. */
+export function runPfctl(anchors: Anchors, args: readonly string[], stdin: string): PfctlRun {
+  const [option, path = "", ...rest] = args;
+  const words = (option === "-a" ? rest : args).join(" ");
+  const answer = (stdout: string): PfctlRun => ({ anchors, result: { ...DONE, stdout } });
+  if (option !== "-a") return answer(MAIN[words] ?? "");
+  const text = anchors.get(path);
+  const table = /^-t (\w+) -T show$/.exec(words)?.[1];
+  if (table !== undefined) return answer(showTable(text ?? "", table));
+  switch (words) {
+    case "-f -":
+      return { anchors: new Map([...anchors, [path, stdin]]), result: DONE };
+    case "-F all":
+      return {
+        anchors: new Map([...anchors].filter(([name]) => name !== path)),
+        result: text === undefined ? MISSING : DONE,
+      };
+    case "-s nat":
+      return answer(printed(text ?? "", /^nat .*\n/gm).replace(/( -> \(.*)$/gm, "$1 round-robin"));
+    case "-P -s rules":
+      return answer(printed(text ?? "", /^(pass|block) .*\n/gm));
+    default:
+      return answer("");
+  }
+}
+
+const MISSING: CommandResult = {
+  ...DONE,
+  status: 1,
+  stderr: "rules cleared\nnat cleared\npfctl: Anchor or Ruleset does not exist.\n",
+};
+
+function printed(text: string, lines: RegExp): string {
+  return [...text.matchAll(lines)].join("");
+}
+
+function showTable(text: string, name: string): string {
+  const [, entries = ""] = new RegExp(`^table <${name}> .*\\{ (.*) \\}$`, "m").exec(text) ?? [];
+  return entries.split(", ").map((entry) => `   ${entry}\n`).join("");
+}
+
+/** All anchors as text, the same for hosts that do the same. */
+export function describeAnchors(anchors: Anchors): string {
+  return [...anchors].toSorted(([one], [other]) => one < other ? -1 : 1)
+    .map(([path, text]) => `anchor ${path}\n${text}`).join("");
+}

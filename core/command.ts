@@ -55,9 +55,12 @@ export interface CommandRunner {
 
 /**
  * The first line of what a program said: for messages that have room for one. One that ends in a colon
- * (iptables-nft begins so) goes on in the next.
+ * (iptables-nft begins so) goes on in the next. What pfctl says of ALTQ, whatever it is asked, is passed
+ * over.
  */
 export function firstLine(output: string): string {
-  const [first = "", second = ""] = output.trim().split("\n");
+  const [first = "", second = ""] = output.trim().split("\n").filter((line) =>
+    !/^(No )?ALTQ /.test(line)
+  );
   return /:\s*$/.test(first) && second !== "" ? `${first.trimEnd()} ${second.trim()}` : first;
 }

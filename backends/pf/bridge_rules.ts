@@ -9,6 +9,9 @@ export const GUESTS_IN = "guests-in";
 /** The label of the rule by which guests open connections to others. */
 export const GUESTS_OUT = "guests-out";
 
+/** What labels of rules that reject begin with. */
+export const REJECTED = "rejected";
+
 /** The subnets of the network, the host's own addresses on the bridge among them. */
 export const SUBNETS = { table: "subnets" } as const;
 
@@ -118,7 +121,8 @@ function inward(
       action: "block return",
       ...out,
       to: "any",
-      label: `${name} rejected`,
+      // Rules that differ in less than a label may count as one and the same (pf_ioctl.c, FreeBSD 14).
+      label: `${name} ${REJECTED} ${tagged.replace("bridgewall-", "")}`,
       tagged,
     })),
     { action: "pass", ...out, to: SUBNETS, keepsState: true, label: `${name} ${GUESTS_IN}` },
@@ -155,7 +159,7 @@ export function stoppedStrangers(name: string, policy: FilteredPolicy): readonly
     direction: "out",
     from: "any",
     to: "any",
-    label: `${name} rejected`,
+    label: `${name} ${REJECTED}`,
     tagged: "bridgewall-stay",
   }];
 }

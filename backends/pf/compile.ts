@@ -14,6 +14,7 @@ import { formatPlace } from "../../core/network/network_error.ts";
 import type { FilteredPolicy } from "../../core/policy/policy.ts";
 import { quoted } from "../../core/quoted.ts";
 import { type AnchorPaths, anchorPaths } from "./anchor_path.ts";
+import { memberProblems } from "./bridge_members.ts";
 import { GUESTS_IN } from "./bridge_rules.ts";
 import { compareAnchor } from "./listing.ts";
 import { findProblems, STATUS_QUESTION } from "./main_ruleset.ts";
@@ -41,12 +42,9 @@ export function compileChange(
   const surroundings = surroundingsOf(root, facts.host);
   policies.filter(({ network }) => facts.again?.has(network) !== true)
     .forEach((policy) => refuseUnknownWay(policy, surroundings));
-  const problems = policies.length === 0 ? [] : findProblems(
-    root,
-    policies.flatMap((policy) => devicesOf(policy, surroundings)),
-    facts.answers,
-  );
-  const warnings = problems.map(({ sentence, fix }) => `${sentence}.\n${fix}`);
+  const warnings = policies.length === 0
+    ? []
+    : hostWarnings(policies.flatMap((policy) => devicesOf(policy, surroundings)), root, facts);
   return {
     networks: policies.map((policy, index) => {
       const change = networkChange(policy, surroundings, facts);
@@ -56,6 +54,16 @@ export function compileChange(
     reset: [],
     unseen: facts.answers.to(STATUS_QUESTION)?.status === 127 ? ["pfctl"] : [],
   };
+}
+
+/** What keeps the rules from working, once for all networks. */
+function hostWarnings(
+  devices: readonly string[],
+  root: string,
+  { answers }: Facts,
+): readonly string[] {
+  return [...findProblems(root, devices, answers), ...memberProblems(answers)]
+    .map(({ sentence, fix }) => `${sentence}.\n${fix}`);
 }
 
 function refuseIpv6({ families }: FilteredPolicy): void {

@@ -12,7 +12,7 @@ import type {
 import { type Host, HostError, type HostFacts } from "../../core/host.ts";
 import type { FilteredPolicy } from "../../core/policy/policy.ts";
 import { anchorPaths } from "./anchor_path.ts";
-import { GUESTS_IN, GUESTS_OUT } from "./bridge_rules.ts";
+import { GUESTS_IN, GUESTS_OUT, REJECTED } from "./bridge_rules.ts";
 import { compareAnchor, listingQuestions } from "./listing.ts";
 import { findProblems, QUESTIONS, readStatus, STATUS_QUESTION } from "./main_ruleset.ts";
 import { networkAnchors } from "./ruleset.ts";
@@ -99,7 +99,7 @@ function networkTraffic(root: string, policy: FilteredPolicy, answers: Answers):
   });
   if (counted.length === 0) return { network };
   const sum = (what: string, packets: number): Traffic => {
-    const own = counted.filter(({ label }) => label === `${name} ${what}`);
+    const own = counted.filter(({ label }) => `${label} `.startsWith(`${name} ${what} `));
     const add = (index: number): number =>
       own.reduce((total, { numbers }) => total + (numbers[index] ?? 0), 0);
     return { packets: add(packets), bytes: add(packets + 1) };
@@ -111,7 +111,7 @@ function networkTraffic(root: string, policy: FilteredPolicy, answers: Answers):
       // Coming in on the bridge is going out of the network.
       out: total(sum(GUESTS_OUT, incoming), sum(GUESTS_IN, incoming)),
       in: total(sum(GUESTS_OUT, outgoing), sum(GUESTS_IN, outgoing)),
-      rejected: sum("rejected", all),
+      rejected: sum(REJECTED, all),
     },
   };
 }

@@ -16,22 +16,12 @@ export const FILTER_QUESTION: Command = { program: "pfctl", args: ["-s", "rules"
 /** Interfaces that pf knows: one that it leaves alone has `(skip)` behind its name. */
 export const INTERFACES_QUESTION: Command = { program: "pfctl", args: ["-v", "-s", "Interfaces"] };
 
-const LOCAL_KEY = "net.link.bridge.pfil_local_phys";
-const MEMBER_KEY = "net.link.bridge.pfil_member";
-
-/** if_bridge(4). Without the module there are no such keys. */
-export const MEMBERS_QUESTION: Command = {
-  program: "sysctl",
-  args: ["-i", MEMBER_KEY, LOCAL_KEY],
-};
-
 /** All that {@linkcode findProblems} reads. */
 export const QUESTIONS: readonly Command[] = [
   STATUS_QUESTION,
   TRANSLATION_QUESTION,
   FILTER_QUESTION,
   INTERFACES_QUESTION,
-  MEMBERS_QUESTION,
 ];
 
 /** Something that keeps rules from working that are loaded all the same. */
@@ -97,7 +87,6 @@ export function findProblems(
       textOf(answers, TRANSLATION_QUESTION) + textOf(answers, FILTER_QUESTION),
     ),
     ...skipProblems(devices, textOf(answers, INTERFACES_QUESTION)),
-    ...memberProblems(textOf(answers, MEMBERS_QUESTION), textOf(answers, FILTER_QUESTION)),
   ];
 }
 
@@ -154,21 +143,4 @@ function skipProblems(devices: readonly string[], listing: string): readonly Pro
       "translated there",
     fix: "Take the interface out of `set skip` in /etc/pf.conf and run `service pf reload`",
   }));
-}
-
-/**
- * A guest can make the main ruleset pass a packet on the member interface, and with it a state that counts
- * on the bridge as well: states float (pf.conf(5), state-policy).
- */
-function memberProblems(settings: string, rules: string): readonly Problem[] {
-  const floats = rules.split("\n").some((line) =>
-    /^pass .* (keep|modulate|synproxy) state/.test(line) && !line.includes("if-bound")
-  );
-  if (!floats) return [];
-  return [MEMBER_KEY, LOCAL_KEY].filter((key) => settings.split("\n").includes(`${key}: 1`))
-    .map((key) => ({
-      sentence: `${key} is 1, so packets of guests meet the main ruleset of pf on the member ` +
-        "interface first, and what it passes there with state passes on the bridge too",
-      fix: `Run \`sysctl ${key}=0\`, or write \`set state-policy if-bound\` into /etc/pf.conf`,
-    }));
 }

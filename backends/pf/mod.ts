@@ -1,11 +1,12 @@
 /** The pf backend. */
 import type { FirewallBackend } from "../../core/firewall_backend.ts";
+import { installationsOf } from "../../core/record/record.ts";
+import { MEMBERS_QUESTION } from "./bridge_members.ts";
 import { compileChange, flushedPaths } from "./compile.ts";
 import { detectPf } from "./detect.ts";
 import { inspectAnchors } from "./inspect.ts";
 import { listingQuestions } from "./listing.ts";
 import { QUESTIONS } from "./main_ruleset.ts";
-import { installationsOf } from "../../core/record/record.ts";
 
 /**
  * The backend that keeps what it installs below one anchor of FreeBSD's pf.
@@ -20,6 +21,7 @@ export function pf(anchor: string): FirewallBackend {
     // What is there already is not loaded again.
     questions: (records) => [
       ...QUESTIONS,
+      MEMBERS_QUESTION,
       ...new Set(flushedPaths(records.flatMap(installationsOf))).values().flatMap(listingQuestions),
     ],
     compile: (policies, facts) => compileChange(anchor, policies, facts),

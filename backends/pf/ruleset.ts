@@ -23,6 +23,7 @@ import {
   amongMembers,
   amongStrangers,
   GUESTS_IN,
+  REJECTED,
   rulesOnBridge,
   stoppedStrangers,
   SUBNETS,
@@ -51,7 +52,7 @@ function bridgeAnchor(
     device: policy.bridge,
     from: "any",
     to: "any",
-    label: `${name} rejected`,
+    label: `${name} ${REJECTED}`,
   };
   if (own === undefined) {
     return { path, tables: [], translation: [], filter: [...amongStrangers(name, policy), rest] };
@@ -123,7 +124,7 @@ function rulesBeyond(name: string, { forwarding }: FamilyPolicy): readonly Filte
   const out = { direction: "out", family: "inet", from: GUESTS, to: "any" } as const;
   const into = { direction: "in", family: "inet", from: "any", to: GUESTS } as const;
   const pass = { action: "pass", keepsState: true } as const;
-  const block = { action: "block return", label: `${name} rejected` } as const;
+  const block = { action: "block return", label: `${name} ${REJECTED}` } as const;
   if (forwarding.direction !== "both") return [{ ...block, ...out }];
   const device = forwarding.device === undefined ? {} : { device: forwarding.device };
   const elsewhere = forwarding.device !== undefined;

@@ -5,9 +5,8 @@
  * (`flags S/SA keep state`), in the order in which pfctl prints it, so that what is live can be compared.
  */
 import { formatSubnet, type Subnet } from "../../core/address.ts";
-import { UnsupportedNetworkError } from "../../core/firewall_backend.ts";
 import type { PortRange } from "../../core/network/network.ts";
-import { quoted } from "../../core/quoted.ts";
+import { addressableInterface, interfaceWord } from "./interface_word.ts";
 
 /** A list of addresses that rules name. The most specific entry decides. */
 export interface Table {
@@ -118,12 +117,12 @@ export function formatNatRule(
   const range = `port ${ports.start}:${ports.end}`;
   const [first, ...more] = pool ?? [];
   const address = first === undefined
-    ? `(${name}) ${range}`
+    ? `(${spell(addressableInterface(device))}) ${range}`
     : more.length === 0 && first.prefix === 32
     ? `${formatAddresses(first)} ${range}`
     // A guest keeps the address that it got first: sites take a change for somebody else.
     : `${poolText([first, ...more])} ${range} round-robin sticky-address`;
-  return `nat pass on ${name} inet from ${formatSubnet(from)} to <natdst> -> ${address}`;
+  return `nat pass on ${name} inet from ${formatAddresses(from)} to <natdst> -> ${address}`;
 }
 
 function poolText(pool: readonly Subnet[]): string {
@@ -174,35 +173,4 @@ function formatAddresses(subnet: Subnet): string {
   const text = formatSubnet(subnet);
   const single = subnet.family === "ipv4" ? "/32" : "/128";
   return text.endsWith(single) ? text.slice(0, -single.length) : text;
-}
-
-/** Names of interface groups that FreeBSD makes for a kind of interface each: ifconfig(8), group. */
-const GROUPS: readonly string[] = [
-  ...["all", "bridge", "carp", "edsc", "egress", "enc", "epair", "gif", "gre", "ipfw", "ipsec"],
-  ...["lagg", "lo", "me", "netgraph", "ng", "ovpn", "pflog", "pflow", "pfsync", "ppp", "self"],
-  ...["stf", "tap", "tun", "usbus", "vether", "vlan", "vm-port", "vmnet", "vxlan", "wg", "wlan"],
-];
-
-/**
- * An interface name as one word: bare where nothing else could be meant, else in quotes. A name with a
- * unit number is neither a keyword (but for `inet6`) nor a group, whose names do not end in a digit.
- *
- * @throws {UnsupportedNetworkError} For names that quotes cannot hold, and those of groups, which would
- * match all interfaces of a kind.
- */
-export function interfaceWord(name: string): string {
-  if (/^[A-Za-z][A-Za-z0-9_.]*[0-9]$/.test(name) && name !== "inet6") return name;
-  if (/["\\\n\0]/.test(name)) {
-    throw new UnsupportedNetworkError(
-      `The language of pf cannot write the interface name ${quoted(name)}`,
-      "Give the interface a name of letters and digits",
-    );
-  }
-  if (GROUPS.includes(name)) {
-    throw new UnsupportedNetworkError(
-      `To pf the interface name ${quoted(name)} means all interfaces of that kind`,
-      "Give the interface a name that ends in a number",
-    );
-  }
-  return `"${name}"`;
 }

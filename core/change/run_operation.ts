@@ -104,9 +104,10 @@ async function tryRebuild(
     const rebuild = await operation.rebuild();
     const rebuilt = await runRebuild(runner, rebuild, operation, progress);
     if (operation.leaving.length + operation.staying.length === 0) return rebuilt;
-    const warning = `All rules were made anew, because the first attempt failed (${
-      firstLine(result.stderr)
-    })`;
+    const what = command.program === "pfctl"
+      ? "The rules were loaded at the second attempt"
+      : "All rules were made anew, because the first attempt failed";
+    const warning = `${what} (${firstLine(result.stderr)})`;
     return { ...rebuilt, warnings: [warning, ...rebuilt.warnings] };
   } catch (second) {
     if (second instanceof StepFailedError || second instanceof NoBackendError) return undefined;

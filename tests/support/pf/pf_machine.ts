@@ -97,10 +97,14 @@ export function createMachine(
   };
 }
 
+/** The same few texts are loaded into many machines. */
+const READ = new Map<string, Ruleset>();
+
 function load({ rulesets, tables }: Machine, path: string, text: string): void {
   const problem = path === "" ? undefined : problemOfAnchorPath(path);
   if (problem !== undefined) throw new Error(problem);
-  const ruleset = parseRuleset(text);
+  const ruleset = READ.get(text) ?? parseRuleset(text);
+  READ.set(text, ruleset);
   // The options of an anchor's file do nothing.
   rulesets.set(path, path === "" ? ruleset : { ...ruleset, skip: [] });
   tables.set(path, tablesAfterLoad(tables.get(path), path, rulesets));

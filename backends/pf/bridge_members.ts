@@ -1,0 +1,31 @@
+/** What pf sees of the members of a bridge, as if_bridge(4) is set. */
+import type { Command } from "../../core/command.ts";
+import type { Answers } from "../../core/firewall_backend.ts";
+import { FILTER_QUESTION, type Problem } from "./main_ruleset.ts";
+
+const KEYS = ["net.link.bridge.pfil_member", "net.link.bridge.pfil_local_phys"];
+
+/** Without the module if_bridge there are no such settings. */
+export const MEMBERS_QUESTION: Command = { program: "sysctl", args: ["-i", ...KEYS] };
+
+/**
+ * Why packets of guests could get past the rules of their bridge: a guest can make the main ruleset pass
+ * a packet on the member interface, and with it a state that counts on the bridge as well, because
+ * states float (pf.conf(5), state-policy). The first setting is 1 by default until FreeBSD 13.
+ */
+export function memberProblems(answers: Answers): readonly Problem[] {
+  const settings = linesOf(answers, MEMBERS_QUESTION);
+  const floats = linesOf(answers, FILTER_QUESTION).some((line) =>
+    /^pass .* (keep|modulate|synproxy) state/.test(line) && !line.includes("if-bound")
+  );
+  if (!floats) return [];
+  return KEYS.filter((key) => settings.includes(`${key}: 1`)).map((key) => ({
+    sentence: `${key} is 1, so packets of guests meet the main ruleset of pf on the member ` +
+      "interface first, and what it passes there with state passes on the bridge too",
+    fix: `Run \`sysctl ${key}=0\`, or write \`set state-policy if-bound\` into /etc/pf.conf`,
+  }));
+}
+
+function linesOf(answers: Answers, question: Command): readonly string[] {
+  return (answers.to(question)?.stdout ?? "").split("\n");
+}

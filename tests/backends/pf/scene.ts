@@ -1,0 +1,137 @@
+/** A FreeBSD host with networks of every mode, whose pf has loaded what the backend compiles. */
+import { assertEquals } from "@std/assert";
+import { backends } from "../../../backends/mod.ts";
+import { operationCommands } from "../../../core/change/operation.ts";
+import type { Command } from "../../../core/command.ts";
+import { prepareNetworks } from "../../../core/commands/prepare.ts";
+import { NO_ANSWERS } from "../../../core/commands/snapshot.ts";
+import { operationOf } from "../../../core/commands/transition.ts";
+import type { HostFacts } from "../../../core/host.ts";
+import { parseNetwork } from "../../../core/network/parse_network.ts";
+import { FRESH_HOST } from "../../support/definitions.ts";
+import { definitionOf } from "../../support/golden.ts";
+import { createHost, type HostSetup, type PfHost } from "../../support/pf/pf_host.ts";
+
+/** A host that leads to the outside by `re0`, and by `em1` to a second uplink. */
+export const FREEBSD: HostFacts = {
+  ...FRESH_HOST,
+  platform: "freebsd",
+  routes: [{ destination: { family: "ipv4", value: 0n, prefix: 0 }, device: "re0" }],
+};
+
+/** What `up` of these definitions would run on that host, one after the other. */
+export function upCommands(definitions: readonly string[], facts = FREEBSD): readonly Command[] {
+  const all = backends({ table: "bridgewall", anchor: "bridgewall" });
+  const backend = all.find(({ name }) => name === "pf");
+  if (backend === undefined) throw new Error("there is no pf backend");
+  const known = { backends: all, facts, answers: NO_ANSWERS, records: [] };
+  const networks = definitions.map((text) => parseNetwork(text, "test.xml"));
+  const prepared = prepareNetworks(networks, { ...known, backend, sysctl: true });
+  return operationCommands(operationOf(known, prepared));
+}
+
+/** Gives the commands that load something to the host's pf. */
+export function loadInto({ machine }: PfHost, commands: readonly Command[]): void {
+  for (const { program, args, stdin } of commands) {
+    if (program !== "pfctl" || stdin === undefined) continue;
+    const [option, path = "", ...rest] = args;
+    assertEquals([option, ...rest], ["-a", "-f", "-"]);
+    machine.load(path, stdin);
+  }
+}
+
+/** One network each, by what the tests call them. */
+export const NETWORKS: Readonly<Record<string, string>> = {
+  default: definitionOf("bsd-default"),
+  natnet: definitionOf("bsd-natnet"),
+  isolated: network("isolated", "", "virbr2", "<ip address='10.0.120.1' prefix='24'/>"),
+  routed: network(
+    "routed",
+    "<forward mode='route'/>",
+    "virbr3",
+    "<ip address='198.51.100.1' prefix='24'/>",
+  ),
+  natByEm1: network(
+    "nat-by-em1",
+    "<forward mode='nat' dev='em1'/>",
+    "virbr4",
+    "<ip address='10.0.130.1' prefix='24'/>",
+  ),
+  routedByEm1: network(
+    "routed-by-em1",
+    "<forward mode='route' dev='em1'/>",
+    "virbr5",
+    "<ip address='198.51.101.1' prefix='24'/>",
+  ),
+  strangers: "<network ipv6='yes'><name>strangers</name><bridge name='virbr6'/></network>",
+  talkative: "<network ipv6='yes'><name>talkative</name><forward mode='nat'/>" +
+    "<bridge name='virbr7'/><ip address='10.0.150.1' prefix='24'/></network>",
+};
+
+function network(name: string, forward: string, bridge: string, ip: string): string {
+  return `<network><name>${name}</name>${forward}<bridge name='${bridge}'/>${ip}</network>`;
+}
+
+const ANCHORS = 'nat-anchor "bridgewall/*"\nrdr-anchor "bridgewall/*"\n';
+const FILTER = 'anchor "bridgewall/*"\n';
+
+/** What an administrator may have in /etc/pf.conf around the anchors. */
+export const MAIN_RULESETS: Readonly<Record<string, string>> = {
+  "the anchors alone": ANCHORS + FILTER,
+  "pass all after them": `${ANCHORS}${FILTER}pass all\n`,
+  "block all after them": `${ANCHORS}${FILTER}block all\n`,
+  "pass all before them": `${ANCHORS}pass all\n${FILTER}`,
+  "block all before them": `${ANCHORS}block all\n${FILTER}`,
+  "set skip on lo": `set skip on lo0\n${ANCHORS}${FILTER}pass all\n`,
+  "a careful ruleset": `set skip on lo0\nset block-policy return\nset state-policy if-bound\n` +
+    `scrub in all\n${ANCHORS}block all\npass out all keep state\n` +
+    `pass in on re0 inet proto tcp from any to (re0) port 22\n${FILTER}`,
+};
+
+/** What pf sees of bridges: the defaults of FreeBSD 14 and 15, those of 13, and each alone. */
+export const BRIDGE_SETTINGS: Readonly<
+  Record<string, Pick<HostSetup, "pfilMember" | "pfilBridge" | "untranslatable">>
+> = {
+  "pf off bridges": {},
+  "pf on bridges and members": { pfilMember: true, pfilBridge: true },
+  "pf on members": { pfilMember: true },
+  "pf on bridges": { pfilBridge: true, untranslatable: "pass" },
+};
+
+const INTERFACES: HostSetup["interfaces"] = {
+  lo0: { addresses: ["127.0.0.1/8"] },
+  re0: { addresses: ["203.0.113.2/24", "2001:db8::2/64"] },
+  em1: { addresses: ["192.0.2.2/24"] },
+  virbr0: { addresses: ["192.168.122.1/24"], members: ["tap0", "tap1"] },
+  virbr1: { addresses: ["10.0.100.1/24"], members: ["tap2", "tap3"] },
+  virbr2: { addresses: ["10.0.120.1/24"], members: ["tap4", "tap5"] },
+  virbr3: { addresses: ["198.51.100.1/24"], members: ["tap6", "tap7"] },
+  virbr4: { addresses: ["10.0.130.1/24"], members: ["tap8", "tap9"] },
+  virbr5: { addresses: ["198.51.101.1/24"], members: ["tap10", "tap11"] },
+  virbr6: { addresses: [], members: ["tap12", "tap13"] },
+  virbr7: { addresses: ["10.0.150.1/24"], members: ["tap14", "tap15"] },
+  ...Object.fromEntries(
+    Array.from({ length: 16 }, (_, index) => [`tap${index}`, { addresses: [] }]),
+  ),
+};
+
+/** The host before anything is loaded but the main ruleset. */
+export function bareHost(main: string, setup: Partial<HostSetup> = {}): PfHost {
+  const host = createHost({
+    interfaces: INTERFACES,
+    routes: { "0.0.0.0/0": "re0", "192.0.3.0/24": "em1", "::/0": "re0" },
+    ...setup,
+  });
+  host.machine.load("", main);
+  return host;
+}
+
+let loaded: readonly Command[] | undefined;
+
+/** The host with all networks up. */
+export function hostWith(main: string, setup: Partial<HostSetup> = {}): PfHost {
+  const host = bareHost(main, setup);
+  loaded ??= upCommands(Object.values(NETWORKS));
+  loadInto(host, loaded);
+  return host;
+}

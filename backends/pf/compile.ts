@@ -16,7 +16,7 @@ import { quoted } from "../../core/quoted.ts";
 import { type AnchorPaths, anchorPaths } from "./anchor_path.ts";
 import { memberProblems } from "./bridge_members.ts";
 import { GUESTS_IN } from "./bridge_rules.ts";
-import { compareAnchor } from "./listing.ts";
+import { compareAnchor, tablesLeft } from "./listing.ts";
 import { findProblems, STATUS_QUESTION } from "./main_ruleset.ts";
 import { networkAnchors } from "./ruleset.ts";
 import { type Anchor, formatAnchor } from "./script.ts";
@@ -103,7 +103,9 @@ function networkChange(
     network: policy.network,
     install: [
       ...anchors.filter(({ found }) => found.kind !== "equal")
-        .map(({ anchor }) => loadStep(policy, anchor)),
+        .flatMap((
+          { anchor },
+        ) => [loadStep(policy, anchor), ...tableSteps(policy, anchor, answers)]),
       ...(ends ? statesOf(paths.name, policy).map((command) => endStep(policy, command)) : []),
     ],
     removal: removalGroups(paths, policy),
@@ -122,9 +124,26 @@ function loadStep({ network }: FilteredPolicy, anchor: Anchor): Step {
   };
 }
 
+/** A load leaves tables alone that it does not speak of. */
+function tableSteps(
+  { network }: FilteredPolicy,
+  anchor: Anchor,
+  answers: Facts["answers"],
+): readonly Step[] {
+  return tablesLeft(anchor, answers).map((name) => ({
+    purpose: `remove a pf table of network ${quoted(network)}`,
+    command: { program: "pfctl", args: ["-a", anchor.path, "-t", name, "-T", "kill"] },
+  }));
+}
+
 /** States let packets pass that the rules would stop by now. */
 function endStep({ network }: FilteredPolicy, command: Command): Step {
-  return { purpose: `end the connections of network ${quoted(network)}`, command };
+  const loss = `Connections of network ${quoted(network)} may go on that the rules do not allow`;
+  return {
+    purpose: `end the connections of network ${quoted(network)}`,
+    command,
+    optional: { loss },
+  };
 }
 
 /** The states go when no rule makes new ones. */
@@ -136,10 +155,10 @@ function removalGroups(
     program: "pfctl",
     args: ["-a", path, ...FLUSH],
   }));
-  return [...flushes, ...statesOf(name, policy)].map((command) => ({
-    commands: [command],
-    ignoreErrors: false,
-  }));
+  return [
+    ...flushes.map((command) => ({ commands: [command], ignoreErrors: false })),
+    ...statesOf(name, policy).map((command) => ({ commands: [command], ignoreErrors: true })),
+  ];
 }
 
 /** Rules, translation and tables of an anchor, not states. */

@@ -1,5 +1,5 @@
 /** What is live in pf, compared with what the policies ask for. */
-import type { Command } from "../../core/command.ts";
+import { type Command, firstLine } from "../../core/command.ts";
 import { askQuestions } from "../../core/commands/snapshot.ts";
 import type {
   Answers,
@@ -11,6 +11,7 @@ import type {
 } from "../../core/firewall_backend.ts";
 import { type Host, HostError, type HostFacts } from "../../core/host.ts";
 import type { FilteredPolicy } from "../../core/policy/policy.ts";
+import { printable } from "../../core/quoted.ts";
 import { anchorPaths } from "./anchor_path.ts";
 import { GUESTS_IN, GUESTS_OUT, REJECTED } from "./bridge_rules.ts";
 import { compareAnchor, listingQuestions } from "./listing.ts";
@@ -41,7 +42,23 @@ export async function inspectAnchors(
   if (pf?.kind === "absent") {
     throw new HostError(`Cannot list the rules of pf: ${pf.problem.sentence}`, pf.problem.fix);
   }
+  policies.flatMap((policy) => questionsOf(root, policy)).forEach((question) =>
+    refuseSilence(question, answers)
+  );
   return compareAll(root, policies, facts, answers);
+}
+
+/** What pfctl says of an anchor or a table that is not there, by its version. */
+const MISSING = /does not exist|Invalid argument/;
+
+function refuseSilence(question: Command, answers: Answers): void {
+  const { status, stderr } = answers.to(question) ?? { status: 0, stderr: "" };
+  if (status === 0 || MISSING.test(stderr)) return;
+  throw new HostError(
+    `Cannot list the rules of pf: pfctl ${question.args.join(" ")}: ${
+      printable(firstLine(stderr))
+    }`,
+  );
 }
 
 function questionsOf(root: string, policy: FilteredPolicy): readonly Command[] {

@@ -67,9 +67,24 @@ export function compareAnchor(anchor: Anchor, answers: Answers): Comparison {
     ...tables.flatMap((table) =>
       compareTable(path, linesOf(questions.tables[table.name]) ?? [], table)
     ),
+    ...tablesLeft(anchor, answers).map((name) =>
+      `Table <${name}> of anchor "${path}" is left over`
+    ),
   ];
   if (differences.length === 0) return { kind: "equal" };
   return { kind: "different", isEmpty: translation.length + filter.length === 0, differences };
+}
+
+/** Tables that no rule of the anchor names any more: they stay when they were loaded to persist. */
+export function tablesLeft({ path, tables }: Anchor, answers: Answers): readonly Table["name"][] {
+  const questions = listingsOf(path).tables;
+  return (["natdst", "subnets", "guests"] as const).filter((name) => {
+    if (tables.some((table) => table.name === name)) return false;
+    const answer = answers.to(questions[name]);
+    if (answer === undefined || /does not exist/.test(answer.stderr)) return false;
+    // Where pfctl does not tell, there may be one: to remove what is not there is no error.
+    return answer.status !== 0 || printedLines(answer).length > 0;
+  });
 }
 
 /** What does not exist is printed as nothing at all, with a complaint and whatever status. */

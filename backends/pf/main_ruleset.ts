@@ -104,13 +104,15 @@ function anchorProblems(root: string, listing: string): readonly Problem[] {
   const wanted = anchorLines(root);
   const missing = wanted.filter((line) => !lines.some((one) => one.startsWith(`${line} `)));
   if (missing.length > 0) return [missingAnchors(root, lines, missing)];
-  return lines.filter((line) => wanted.some((one) => line.startsWith(`${one} `)))
-    .filter((line) => !/^\S+ "[^"]*"( quick)?( inet)? all$/.test(line.trim()))
-    .map((line) => ({
-      sentence: `The main ruleset of pf lets only some packets into the rules: ` +
-        `\`${printable(line.trim())}\``,
-      fix: "Write the line in /etc/pf.conf without conditions, unless you mean them",
-    }));
+  return wanted.flatMap((line) =>
+    lines.filter((one) => one.startsWith(`${line} `)).map((one) => one.slice(line.length).trim())
+      .filter((conditions) => !/^(quick )?(inet )?all$/.test(conditions))
+      .map((conditions) => ({
+        sentence: `The main ruleset of pf has \`${line}\` for some packets only: ` +
+          printable(conditions),
+        fix: "Write the line in /etc/pf.conf without conditions, unless you mean them",
+      }))
+  );
 }
 
 function missingAnchors(

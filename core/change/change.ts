@@ -9,9 +9,10 @@ export interface Step {
   readonly command: Command;
   /**
    * Present when the network works without this step: what is lost when it fails, as a sentence
-   * without a period. The step is then taken back and the operation goes on.
+   * without a period. The step is then taken back, where it could leave something, and the operation
+   * goes on.
    */
-  readonly optional?: { readonly loss: string; readonly undo: Command };
+  readonly optional?: { readonly loss: string; readonly undo?: Command };
 }
 
 /**

@@ -157,9 +157,9 @@ function removalTasks({ commands, ignoreErrors }: RemovalGroup): readonly Task[]
 
 function stepTask({ purpose, command, optional }: Step): Task {
   const task = { purpose, command, kind: "installation", mayFail: false } as const;
-  return optional === undefined
-    ? task
-    : { ...task, optional: { ...optional, undone: [optional.undo] } };
+  if (optional === undefined) return task;
+  const { undo } = optional;
+  return { ...task, optional: { ...optional, undone: undo === undefined ? [] : [undo] } };
 }
 
 /** Programs beside the rules, in the order in which they run while networks come up. */

@@ -166,10 +166,13 @@ async function runTasks(
       case "forgotten":
         warnings.push(leftBehind(command, result));
         break;
+      case "not ended":
+        warnings.push(lossOf(CONNECTIONS_GO_ON, command, result));
+        break;
       case "lost":
         warnings.push(lossOf(optional?.loss ?? "", command, result));
         undone.push(...optional?.undone ?? []);
-        if (optional !== undefined && refusal === undefined) await runner.run(optional.undo);
+        if (optional?.undo !== undefined && refusal === undefined) await runner.run(optional.undo);
         break;
       case "failed":
         throw new StepFailedError(task.purpose, command, result);
@@ -183,6 +186,8 @@ function mayHaveWorked({ program }: Command, { status }: CommandResult): boolean
   return status === 0 || (takesTables(program) && status !== 127);
 }
 
+const CONNECTIONS_GO_ON = "Connections of guests may go on that the rules do not allow any more";
+
 type Verdict =
   | "done"
   | "try its parts"
@@ -190,6 +195,8 @@ type Verdict =
   | "gone"
   /** Rules that were left behind, which the program does not find as they were. */
   | "forgotten"
+  /** Connections go on that no rule would let begin. */
+  | "not ended"
   | "lost"
   | "failed";
 
@@ -204,6 +211,7 @@ function judge(
   if (parts !== undefined) return "try its parts";
   if (kind === "removal" && status === 127 && ofRules) return "gone";
   // Beside the rules a failure says nothing: what is to go may be gone with its interface.
+  if (mayFail && command.program === "pfctl") return "not ended";
   if (mayFail) return !ofRules ? "done" : isLocked(result) ? "gone" : "forgotten";
   if (optional === undefined) return "failed";
   // Rules that are refused may be so because of what stands: then all is made anew, and they with it.

@@ -15,7 +15,7 @@ export interface Task {
   /** As that of a step; `undo` takes back all its steps, `undone` has what takes back each. */
   readonly optional?: {
     readonly loss: string;
-    readonly undo: Command;
+    readonly undo?: Command;
     readonly undone: readonly Command[];
   };
   /** Present when not all of it has to work: where the whole fails, these are tried one by one. */
@@ -79,21 +79,18 @@ function joinTasks(first: Task, tasks: readonly Task[]): Task {
     command: joinCommands(first.command, tasks),
     kind: installations.length === 0 ? "removal" : "installation",
     mayFail: first.mayFail,
-    ...(promise === undefined ? {} : {
-      optional: {
-        loss: promise.loss,
-        undo: {
-          ...promise.undo,
-          stdin: joinScripts(
-            promise.undo.program,
-            optional.map(({ undo }) => undo.stdin ?? ""),
-            [],
-          ),
-        },
-        undone: optional.flatMap(({ undone }) => undone),
-      },
-    }),
+    ...(promise === undefined ? {} : { optional: joinPromises(promise, optional) }),
   };
+}
+
+function joinPromises(
+  { loss, undo }: NonNullable<Task["optional"]>,
+  all: readonly NonNullable<Task["optional"]>[],
+): NonNullable<Task["optional"]> {
+  const undone = all.flatMap((one) => one.undone);
+  if (undo === undefined) return { loss, undone };
+  const scripts = all.map((one) => one.undo?.stdin ?? "");
+  return { loss, undone, undo: { ...undo, stdin: joinScripts(undo.program, scripts, []) } };
 }
 
 function joinPurposes(purposes: readonly string[]): string | undefined {

@@ -207,7 +207,7 @@ ends_with() {
 translates() {
   rule="nat pass on $uplink inet from $2 to <natdst> -> \\($uplink\\) port 1024:65535"
   seen=$(on host pfctl -a "bridgewall/$1" -s nat 2>&1) || true
-  printf '%s\n' "$seen" | grep -E -q "^$rule( round-robin)?\$" || fail "$seen"
+  printf '%s\n' "$seen" | grep -E -q "^$rule( round-robin)?\$" || fail "rules: $seen"
 }
 
 forwards() {

@@ -38,7 +38,9 @@ refuse() {
 make_work_directory() {
   work=$(mktemp -d /tmp/bridgewall-smoke.XXXXXX)
   trap take_away EXIT
+  trap 'exit 129' HUP
   trap 'exit 130' INT
+  trap 'exit 141' PIPE
   trap 'exit 143' TERM
 }
 
@@ -130,7 +132,7 @@ connect() {
 # What goes over the cable is written into a file, a packet a line.
 watch_packets() {
   on "$1" tcpdump -t -n -l --immediate-mode -i "$2" ip > "$work/$1.packets" 2> "$work/$1.tcpdump" &
-  eventually grep -q 'listening on' "$work/$1.tcpdump" || fail "$(cat "$work/$1.tcpdump")"
+  eventually grep -q -s 'listening on' "$work/$1.tcpdump" || fail "$(cat "$work/$1.tcpdump")"
 }
 
 packets_at() {

@@ -28,10 +28,18 @@ export function runPfctl(anchors: Anchors, args: readonly string[], stdin: strin
   if (option !== "-a") return answer(MAIN[words] ?? "");
   const text = anchors.get(path);
   const table = /^-t (\w+) -T show$/.exec(words)?.[1];
-  if (table !== undefined) return answer(showTable(text ?? "", table));
+  if (table !== undefined) return { anchors, result: showTable(text ?? "", table) };
+  const killed = /^-t (\w+) -T kill$/.exec(words)?.[1];
+  if (killed !== undefined && text !== undefined) {
+    const rest = text.replace(new RegExp(`^table <${killed}> .*\\n`, "m"), "");
+    return { anchors: new Map([...anchors, [path, rest]]), result: DONE };
+  }
   switch (words) {
     case "-f -":
-      return { anchors: new Map([...anchors, [path, stdin]]), result: DONE };
+      return {
+        anchors: new Map([...anchors, [path, persisting(text ?? "", stdin) + stdin]]),
+        result: DONE,
+      };
     case "-F all":
       return {
         anchors: new Map([...anchors].filter(([name]) => name !== path)),
@@ -46,6 +54,14 @@ export function runPfctl(anchors: Anchors, args: readonly string[], stdin: strin
   }
 }
 
+/** Tables that were loaded to persist, and of which the new text does not speak. */
+function persisting(before: string, after: string): string {
+  return (before.match(/^table <\w+> persist .*\n/gm) ?? []).filter((line) => {
+    const [name = ""] = /<\w+>/.exec(line) ?? [];
+    return !after.includes(`table ${name} `);
+  }).join("");
+}
+
 const MISSING: CommandResult = {
   ...DONE,
   status: 1,
@@ -53,12 +69,14 @@ const MISSING: CommandResult = {
 };
 
 function printed(text: string, lines: RegExp): string {
-  return [...text.matchAll(lines)].join("");
+  return (text.match(lines) ?? []).join("");
 }
 
-function showTable(text: string, name: string): string {
-  const [, entries = ""] = new RegExp(`^table <${name}> .*\\{ (.*) \\}$`, "m").exec(text) ?? [];
-  return entries.split(", ").map((entry) => `   ${entry}\n`).join("");
+function showTable(text: string, name: string): CommandResult {
+  const [, entries] = new RegExp(`^table <${name}> .*\\{ (.*) \\}$`, "m").exec(text) ?? [];
+  return entries === undefined
+    ? { ...DONE, status: 255, stderr: "pfctl: Table does not exist.\n" }
+    : { ...DONE, stdout: entries.split(", ").map((entry) => `   ${entry}\n`).join("") };
 }
 
 /** All anchors as text, the same for hosts that do the same. */

@@ -151,3 +151,25 @@ hostTest({
     assert(first?.script.endsWith("COMMIT\n"));
   },
 });
+
+hostTest({
+  name: "a plan for FreeBSD is made on Linux, and a network that pf cannot express exits with 4",
+  tools: [],
+  body: async () => {
+    await using program = await openProgram();
+    const freebsd = ["--platform", "freebsd", "--default-interface", "re0"];
+    const lan = await program.runApart(["plan", ...freebsd, `${NETWORKS}/bsd-default/network.xml`]);
+    assertEquals(lan.code, 0, lan.stderr);
+    assertEquals(
+      lan.stdout,
+      await Deno.readTextFile(`${NETWORKS}/bsd-default/pf.up.conf`),
+    );
+    const dual = `${NETWORKS}/nat-dual-stack/network.xml`;
+    const { code, stderr, stdout } = await program.runApart(["plan", "--backend", "pf", dual]);
+    assertEquals([code, stdout], [4, ""]);
+    assertStringIncludes(stderr, `${dual}:7:3: FreeBSD's pf backend supports IPv4 only\n`);
+    const up = await program.runApart(["up", "--backend", "pf", dual]);
+    assertEquals(up.code, 4);
+    assertStringIncludes(up.stderr, "it works on FreeBSD, and this is Linux");
+  },
+});

@@ -109,3 +109,27 @@ Deno.test("without one thing to type, the hint names the command that tells more
 Deno.test("the name of a backend is shown without what a terminal would act on", () => {
   assertThrows(() => namedBackend([nftables(true)], "\x1b[2J"), NoBackendError, '"\\u{1b}[2J"');
 });
+
+Deno.test("a backend of another system is refused before anything is asked", async () => {
+  const pf: Asked = { ...backend("pf", { usable: true, evidence: "pf" }), platform: "freebsd" };
+  const backends = [nftables(true), iptables(true), pf];
+  const error = await assertRejects(() => chooseBackend(backends, "pf", host), NoBackendError);
+  assertEquals(
+    [error.message, error.hint],
+    [
+      'Cannot use the backend "pf" on this host: it works on FreeBSD, and this is Linux',
+      "Choose one of `nftables`, `iptables`. `bridgewall plan` can use any",
+    ],
+  );
+  assertEquals(backends.map(({ asked }) => asked()), [0, 0, 0]);
+});
+
+Deno.test("on each system its own backends are tried, and no others", async () => {
+  const pf: Asked = { ...backend("pf", { usable: true, evidence: "pf" }), platform: "freebsd" };
+  const [first, second] = [nftables(false), iptables(false)];
+  const freebsd = { ...host, platform: "freebsd" as const };
+  assertEquals(await chooseBackend([first, second, pf], undefined, freebsd), pf);
+  assertEquals([first.asked(), second.asked()], [0, 0]);
+  await assertRejects(() => chooseBackend([first, second, pf], undefined, host), NoBackendError);
+  assertEquals(pf.asked(), 1);
+});

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { commandLines, plan } from "../../../core/commands/plan.ts";
+import { commandLines, plan, type PlanOptions } from "../../../core/commands/plan.ts";
 import { up } from "../../../core/commands/up.ts";
 import { NoBackendError } from "../../../core/firewall_backend.ts";
+import { HostError } from "../../../core/host.ts";
 import { emptyWorld, startProcess, type World } from "../../support/model_host.ts";
 
 const DEFINITIONS = {
@@ -13,9 +14,11 @@ const DEFINITIONS = {
 async function planned(
   world: World,
   backend?: string,
+  options: Partial<PlanOptions> = {},
 ): Promise<{ readonly text: readonly string[]; readonly json: unknown; readonly said: string }> {
   const { context, said } = startProcess(world, DEFINITIONS, undefined, backend);
-  const { text, json } = await plan(context, { names: ["lan"], all: false, explain: false });
+  const names = { names: ["lan"], all: false, explain: false };
+  const { text, json } = await plan(context, { ...names, ...options });
   return { text, json, said: said.join("\n") };
 }
 
@@ -89,6 +92,72 @@ Deno.test("a plan for a backend that was asked for needs no host that has it", a
     assert(text.length > 10);
   }
   await assertRejects(() => planned(emptyWorld(), "ebtables"), NoBackendError);
+});
+
+Deno.test("a plan for FreeBSD is made anywhere: by its platform, by its backend, or by both", async () => {
+  const everywhere = { defaultInterface: "em0" };
+  const freebsd = { ...everywhere, platform: "freebsd" } as const;
+  const plans = [
+    await planned(emptyWorld(), undefined, freebsd),
+    await planned(emptyWorld(), "pf", freebsd),
+    await planned(emptyWorld(), "pf", everywhere),
+  ];
+  for (const { text, json, said } of plans) {
+    assertEquals([(json as { readonly backend: string }).backend, said], ["pf", ""]);
+    assertEquals(text.filter((line) => /^(#|nat)/.test(line)), [
+      "# pfctl -a bridgewall/lan -f -",
+      "nat pass on em0 inet from 10.0.0.0/24 to <natdst> -> (em0) port 1024:65535",
+      "# pfctl -a 'bridgewall/~lan' -f -",
+      "# sysctl net.inet.ip.forwarding=1",
+      "# pfctl -M -k 10.0.0.0/24",
+      "# pfctl -M -k 0.0.0.0/0 -k 10.0.0.0/24",
+    ]);
+  }
+});
+
+Deno.test("a plan for another machine asks this one nothing, and knows nothing of it", async () => {
+  const { context } = startProcess(emptyWorld(), DEFINITIONS);
+  const refuse = (): never => {
+    throw new Error("asked");
+  };
+  const records = { ...context.host.records, readAll: refuse };
+  const host = {
+    ...context.host,
+    platform: "freebsd" as const,
+    run: refuse,
+    facts: refuse,
+    records,
+  };
+  const names = { names: ["lan"], all: false, explain: false };
+  const { text } = await plan({ ...context, host }, { ...names, platform: "linux" });
+  assertEquals(text[0], "add table inet bridgewall");
+});
+
+Deno.test("the default interface of this machine gives way to the one that is named", async () => {
+  const world = { ...emptyWorld(), platform: "freebsd" as const };
+  const nat = async (options: Partial<PlanOptions>): Promise<string | undefined> =>
+    (await planned(world, undefined, options)).text.find((line) => line.startsWith("nat"));
+  assertStringIncludes(await nat({}) ?? "", "nat pass on re0 ");
+  assertStringIncludes(await nat({ defaultInterface: "igb1" }) ?? "", "nat pass on igb1 ");
+});
+
+Deno.test("without a way out a plan with translation is refused, and says which option tells it", async () => {
+  const error = await planned(emptyWorld(), "pf").catch((thrown) => thrown);
+  assert(error instanceof HostError);
+  assertStringIncludes(error.hint ?? "", "A plan for another host takes `--default-interface`");
+});
+
+Deno.test("a backend that does not work on the platform that was named is refused", async () => {
+  const error = await planned(emptyWorld(), "nftables", { platform: "freebsd" })
+    .catch((thrown) => thrown);
+  assert(error instanceof NoBackendError);
+  assertEquals(
+    [error.message, error.hint],
+    [
+      'Cannot use the backend "nftables" on freebsd: it works on linux',
+      "Leave out `--platform`, or choose one of `pf`",
+    ],
+  );
 });
 
 Deno.test("commands beside the rules are comments, and words of theirs are quoted as in a shell", () => {

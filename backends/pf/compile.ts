@@ -1,5 +1,4 @@
 /** Policies → Change, for pf. */
-import { formatSubnet } from "../../core/address.ts";
 import {
   type Change,
   commandsOf,
@@ -15,12 +14,19 @@ import type { FilteredPolicy } from "../../core/policy/policy.ts";
 import { quoted } from "../../core/quoted.ts";
 import { type AnchorPaths, anchorPaths } from "./anchor_path.ts";
 import { memberProblems } from "./bridge_members.ts";
-import { GUESTS_IN } from "./bridge_rules.ts";
+import { endingCommands, endingSteps } from "./connections.ts";
 import { compareAnchor, tablesLeft } from "./listing.ts";
 import { findProblems, STATUS_QUESTION } from "./main_ruleset.ts";
 import { networkAnchors } from "./ruleset.ts";
 import { type Anchor, formatAnchor } from "./script.ts";
-import { devicesOf, externalInterface, type Surroundings, surroundingsOf } from "./surroundings.ts";
+import {
+  devicesOf,
+  externalInterface,
+  isTranslated,
+  type Surroundings,
+  surroundingsOf,
+  surroundingsThen,
+} from "./surroundings.ts";
 
 /**
  * The scripts that install and remove the networks' rules, two anchors for each network.
@@ -40,7 +46,7 @@ export function compileChange(
 ): Change {
   policies.forEach(refuseIpv6);
   const surroundings = surroundingsOf(root, facts.host);
-  policies.filter(({ network }) => facts.again?.has(network) !== true)
+  policies.filter((policy) => isNew(policy, root, facts))
     .forEach((policy) => refuseUnknownWay(policy, surroundings));
   const warnings = policies.length === 0
     ? []
@@ -77,7 +83,7 @@ function refuseIpv6({ families }: FilteredPolicy): void {
 }
 
 function refuseUnknownWay(policy: FilteredPolicy, surroundings: Surroundings): void {
-  if (policy.mode !== "nat" || externalInterface(policy, surroundings) !== undefined) return;
+  if (!isTranslated(policy) || externalInterface(policy, surroundings) !== undefined) return;
   throw new HostError(
     `Cannot translate the packets of network ${quoted(policy.network)}: the host has no default ` +
       "route for IPv4, which would tell by which interface they leave",
@@ -86,31 +92,56 @@ function refuseUnknownWay(policy: FilteredPolicy, surroundings: Surroundings): v
   );
 }
 
-function networkChange(
+/** Whether the network is about to come up for the first time. */
+function isNew(
   policy: FilteredPolicy,
-  surroundings: Surroundings,
-  { answers, records }: Facts,
-): NetworkChange {
-  const paths = anchorPaths(surroundings.root, policy);
+  root: string,
+  { records, again }: Pick<Facts, "records" | "again">,
+): boolean {
+  const { bridge } = anchorPaths(root, policy);
+  return again?.has(policy.network) !== true && !flushedPaths(records).includes(bridge);
+}
+
+function networkChange(policy: FilteredPolicy, known: Surroundings, facts: Facts): NetworkChange {
+  const { answers } = facts;
+  const paths = anchorPaths(known.root, policy);
+  const surroundings = surroundingsThen(policy, known, answers);
   const anchors = networkAnchors(policy, surroundings).map((anchor) => ({
     anchor,
     found: compareAnchor(anchor, answers),
   }));
-  const isNew = !records.some((record) => flushedPaths([record]).includes(paths.bridge));
   // What let connections begin that would not be allowed now: other rules, or none.
-  const ends = isNew || anchors.some(({ found }) => found.kind === "different" && !found.isEmpty);
+  const ends = isNew(policy, known.root, facts) ||
+    anchors.some(({ found }) => found.kind === "different" && !found.isEmpty);
+  const changed = anchors.filter(({ found }) => found.kind !== "equal");
   return {
     network: policy.network,
     install: [
-      ...anchors.filter(({ found }) => found.kind !== "equal")
-        .flatMap((
-          { anchor },
-        ) => [loadStep(policy, anchor), ...tableSteps(policy, anchor, answers)]),
-      ...(ends ? statesOf(paths.name, policy).map((command) => endStep(policy, command)) : []),
+      ...changed.flatMap(({ anchor }) => [
+        loadStep(policy, anchor),
+        ...tableSteps(policy, anchor, answers),
+      ]),
+      ...(ends ? endingSteps(paths.name, policy) : []),
     ],
     removal: removalGroups(paths, policy),
-    warnings: zoneWarnings(policy, "pf"),
+    warnings: [...zoneWarnings(policy, "pf"), ...lostWay(policy, known, surroundings)],
   };
+}
+
+function lostWay(
+  policy: FilteredPolicy,
+  known: Surroundings,
+  { defaultInterface: way }: Surroundings,
+): readonly string[] {
+  if (!isTranslated(policy) || externalInterface(policy, known) !== undefined) return [];
+  const { network } = policy;
+  const consequence = way === undefined
+    ? "its guests reach nothing outside"
+    : `its guests' packets are translated on ${quoted(way)}, as before`;
+  return [
+    `The host has no default route for IPv4, so network ${quoted(network)} has no way out: ` +
+    `${consequence} until it has one and \`bridgewall reload\` is run`,
+  ];
 }
 
 function loadStep({ network }: FilteredPolicy, anchor: Anchor): Step {
@@ -136,16 +167,6 @@ function tableSteps(
   }));
 }
 
-/** States let packets pass that the rules would stop by now. */
-function endStep({ network }: FilteredPolicy, command: Command): Step {
-  const loss = `Connections of network ${quoted(network)} may go on that the rules do not allow`;
-  return {
-    purpose: `end the connections of network ${quoted(network)}`,
-    command,
-    optional: { loss },
-  };
-}
-
 /** The states go when no rule makes new ones. */
 function removalGroups(
   { name, bridge, beyond }: AnchorPaths,
@@ -157,7 +178,7 @@ function removalGroups(
   }));
   return [
     ...flushes.map((command) => ({ commands: [command], ignoreErrors: false })),
-    ...statesOf(name, policy).map((command) => ({ commands: [command], ignoreErrors: true })),
+    ...endingCommands(name, policy).map((command) => ({ commands: [command], ignoreErrors: true })),
   ];
 }
 
@@ -174,22 +195,4 @@ export function flushedPaths(
       ? [path]
       : []
   );
-}
-
-/**
- * Ends all that guests have going: what they began, what others began, and what our rules let others begin.
- *
- * The state of a connection on another interface, where its source is translated, is found by `-M` alone
- * (pfctl(8), FreeBSD 13.1). Of two hosts FreeBSD 15.0 takes the second for the first, so what others
- * began before there were rules goes on there until it ends.
- */
-function statesOf(name: string, { families }: FilteredPolicy): readonly Command[] {
-  const end = (...args: readonly string[]): Command => ({ program: "pfctl", args });
-  return families.flatMap(({ subnets, forwarding }) => [
-    ...subnets.map(formatSubnet).flatMap((subnet) => [
-      end("-M", "-k", subnet),
-      end("-M", "-k", "0.0.0.0/0", "-k", subnet),
-    ]),
-    ...(forwarding.direction === "both" ? [end("-k", "label", "-k", `${name} ${GUESTS_IN}`)] : []),
-  ]);
 }

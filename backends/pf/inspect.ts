@@ -17,7 +17,7 @@ import { GUESTS_IN, GUESTS_OUT, REJECTED } from "./bridge_rules.ts";
 import { compareAnchor, listingQuestions } from "./listing.ts";
 import { findProblems, QUESTIONS, readStatus, STATUS_QUESTION } from "./main_ruleset.ts";
 import { networkAnchors } from "./ruleset.ts";
-import { devicesOf, type Surroundings, surroundingsOf } from "./surroundings.ts";
+import { devicesOf, type Surroundings, surroundingsOf, surroundingsThen } from "./surroundings.ts";
 
 /** Asks for each anchor by itself: pfctl of FreeBSD 13 and 14 lists no anchors below another. */
 export async function inspectAnchors(
@@ -92,7 +92,8 @@ function networkDrift(
   surroundings: Surroundings,
   answers: Answers,
 ): readonly Drift[] {
-  return networkAnchors(policy, surroundings).flatMap((anchor) => {
+  const now = surroundingsThen(policy, surroundings, answers);
+  return networkAnchors(policy, now).flatMap((anchor) => {
     const found = compareAnchor(anchor, answers);
     if (found.kind !== "different") return [];
     const { network } = policy;

@@ -35,6 +35,16 @@ export function listingQuestions(path: string): readonly Command[] {
   return [translation, filter, ...Object.values(tables)];
 }
 
+/**
+ * The interface that the rules of an anchor take for the way outside, by what is live: that of the
+ * translation, and of the rule against false sources. Undefined: they name none.
+ */
+export function standingInterface(path: string, answers: Answers): string | undefined {
+  const { translation, filter } = listingsOf(path);
+  const text = [translation, filter].map((one) => answers.to(one)?.stdout ?? "").join("\n");
+  return /^(?:nat pass|block drop in quick) on (\S+) inet from /m.exec(text)?.[1];
+}
+
 /** How what is live compares with what should be. */
 export type Comparison =
   /** Nobody asked. */

@@ -1,6 +1,9 @@
 /** What of the host the rules of a network depend on. */
+import type { Answers } from "../../core/firewall_backend.ts";
 import type { HostFacts } from "../../core/host.ts";
 import type { FilteredPolicy } from "../../core/policy/policy.ts";
+import { anchorPaths } from "./anchor_path.ts";
+import { standingInterface } from "./listing.ts";
 
 /** All of it. */
 export interface Surroundings {
@@ -29,11 +32,33 @@ export function externalInterface(
   return named[0] ?? defaultInterface;
 }
 
+/**
+ * The same for a network that stands: it goes on with the interface that it has while there is no default
+ * route.
+ */
+export function surroundingsThen(
+  policy: FilteredPolicy,
+  surroundings: Surroundings,
+  answers: Answers,
+): Surroundings {
+  if (surroundings.defaultInterface !== undefined) return surroundings;
+  const { bridge } = anchorPaths(surroundings.root, policy);
+  const standing = standingInterface(bridge, answers);
+  return standing === undefined ? surroundings : { ...surroundings, defaultInterface: standing };
+}
+
+/** Whether packets of its guests leave with another source. */
+export function isTranslated({ families }: FilteredPolicy): boolean {
+  return families.some(({ forwarding }) =>
+    forwarding.direction !== "none" && forwarding.translation !== undefined
+  );
+}
+
 /** The interfaces on which the rules of a network must not be skipped. */
 export function devicesOf(
   policy: FilteredPolicy,
   surroundings: Surroundings,
 ): readonly string[] {
-  const external = policy.mode === "nat" ? externalInterface(policy, surroundings) : undefined;
+  const external = isTranslated(policy) ? externalInterface(policy, surroundings) : undefined;
   return external === undefined ? [policy.bridge] : [policy.bridge, external];
 }

@@ -103,6 +103,50 @@ Deno.test("without a default route nothing is changed, and it is said what to do
   assertEquals([changes, lost.files.size], [[], 0]);
 });
 
+Deno.test("a network that stands keeps its way while there is no default route, and it is said", async () => {
+  const world = await worldWith("default", "natnet");
+  const lost = { ...world, facts: { ...world.facts, routes: [] } };
+  for (const work of [reloadAll, bringUp("default", "natnet")]) {
+    const { changes, error, said } = await run(lost, DEFINITIONS, work);
+    assertEquals([changes, error], [[], undefined]);
+    assertMatch(
+      said.join("\n"),
+      /no default route .* translated on "re0", as before until it has one/,
+    );
+  }
+});
+
+Deno.test("an isolated network is not touched when the default route is gone", async () => {
+  const world = await worldWith("isolated");
+  const lost = { ...world, facts: { ...world.facts, routes: [] } };
+  const { changes, said } = await run(lost, DEFINITIONS, reloadAll);
+  assertEquals([changes, said], [[], ['Network "default" is up again']]);
+});
+
+Deno.test("with its rules gone as well, its guests have no way out until there is a default route", async () => {
+  const world = await worldWith("default");
+  const lost = { ...world, anchors: new Map(), facts: { ...world.facts, routes: [] } };
+  const { error, said } = await run(lost, DEFINITIONS, reloadAll);
+  assertEquals(error, undefined);
+  assertMatch(said.join("\n"), /its guests reach nothing outside until it has one/);
+  const text = lost.anchors.get("bridgewall/default") ?? "";
+  assert(!/nat pass|guests-out/.test(text), text);
+  assertMatch(text, /\nblock return quick on virbr0 all label "default rejected"\n$/);
+  const back = { ...lost, facts: world.facts };
+  await run(back, DEFINITIONS, reloadAll);
+  assertMatch(back.anchors.get("bridgewall/default") ?? "", /^nat pass on re0 /m);
+});
+
+Deno.test("an interrupted command is put right without a default route", async () => {
+  const world = await worldWith("default");
+  const text = world.files.get("default") ?? "";
+  world.files = new Map([["default", text.replace('state="active"', 'state="removing"')]]);
+  const lost = { ...world, facts: { ...world.facts, routes: [] } };
+  const { error } = await run(lost, DEFINITIONS, bringUp("isolated"));
+  assertEquals(error, undefined);
+  assertEquals([...lost.anchors.keys()], ["bridgewall/default", "bridgewall/~default"]);
+});
+
 Deno.test("a network that goes takes its rules, tables and connections along, and no others", async () => {
   const world = await worldWith("default", "natnet");
   const before = [...world.anchors].filter(([path]) => path.includes("natnet"));

@@ -8,6 +8,7 @@ import {
   HostError,
   type HostRoute,
 } from "../core/host.ts";
+import { parseAnswer } from "./program_json.ts";
 
 /**
  * Asks all at once: the answers do not depend on one another.
@@ -71,33 +72,10 @@ async function askIp(runner: CommandRunner, args: readonly string[]): Promise<re
 }
 
 function parseList(json: string, command: Command): readonly Entry[] {
-  const value: unknown = json.trim() === "" ? [] : parseJson(json, command);
+  const value: unknown = json.trim() === "" ? [] : parseAnswer(json, command);
   return Array.isArray(value)
     ? value.filter((entry): entry is Entry => typeof entry === "object" && entry !== null)
     : [];
-}
-
-/**
- * iproute2 (6.1) writes control characters into strings as they are, and an interface may have such a
- * name: what is no JSON is read once more with them escaped.
- */
-function parseJson(json: string, { program, args }: Command): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    // Read below.
-  }
-  const escaped = json.replace(/"(?:[^"\\]|\\[^])*"/g, (string) =>
-    // deno-lint-ignore no-control-regex -- the characters that JSON wants escaped in strings
-    string.replace(/[\0-\x1f]/g, (character) =>
-      `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`));
-  try {
-    return JSON.parse(escaped);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    const line = [program, ...args].join(" ");
-    throw new HostError(`Cannot understand the answer of \`${line}\`: it is not JSON`);
-  }
 }
 
 /** Routes that lead somewhere; `unreachable`, `blackhole` and the like use no network. */

@@ -21,8 +21,8 @@
 # or:  BRIDGEWALL=/root/bridgewall sh smoke.sh
 #
 # Prints a line for each claim, `ok - …`, or `not ok - …` and what was seen, and at last how many
-# there were of each. Exit status 0 when all hold, 1 when one does not or the machines could not be
-# made, 2 when this is no machine for it.
+# there were of each. Exit status 0 when all hold, else another; `Bail out!` on standard error when
+# it did not come to its end.
 
 # shellcheck disable=SC2034,SC2154  # smoke_machines.sh shares the variables.
 

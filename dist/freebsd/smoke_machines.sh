@@ -38,6 +38,7 @@ refuse() {
 make_work_directory() {
   work=$(mktemp -d /tmp/bridgewall-smoke.XXXXXX)
   trap take_away EXIT
+  mkdir -m 700 "$work/state"
   trap 'exit 129' HUP
   trap 'exit 130' INT
   trap 'exit 141' PIPE

@@ -20,7 +20,7 @@ export function endingSteps(name: string, policy: FilteredPolicy): readonly Step
  * Ends all that guests have going: what they began, what others began, and what our rules let others begin.
  *
  * The state of a connection on another interface, where its source is translated, is found by `-M` alone
- * (pfctl(8), FreeBSD 13.1). Of two hosts FreeBSD 15.0 takes the second for the first, so what others
+ * (pfctl(8), FreeBSD 13.1). pfctl of FreeBSD 15.0 confuses two hosts and then finds none, so what others
  * began before there were rules goes on there until it ends.
  *
  * @param name What labels of the network's rules begin with.

@@ -22,10 +22,7 @@ export async function listBackends(context: Context): Promise<CommandOutput> {
           evidence,
         ]),
       ]),
-      // What could be done for one that can be used already does not show in the first column.
-      ...detections.flatMap(({ name, usable, hint }) =>
-        usable && hint !== undefined ? ["", `${name}: ${hint}`] : []
-      ),
+      ...detections.flatMap(({ name, hint }) => hint === undefined ? [] : ["", `${name}: ${hint}`]),
     ],
     json: { chosen: chosen ?? null, asked: asked ?? null, backends: detections },
     exitCode: chosen === undefined ? 4 : 0,

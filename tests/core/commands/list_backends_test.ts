@@ -19,8 +19,14 @@ async function list(usable: readonly string[], asked?: string): Promise<CommandO
   return await listBackends({ ...context, backends: context.backends.map(detected) });
 }
 
+/** The same without what is said below the list. */
+async function listed(usable: readonly string[], asked?: string): Promise<CommandOutput> {
+  const output = await list(usable, asked);
+  return { ...output, text: output.text.slice(0, 4) };
+}
+
 Deno.test("the backends that can be used are listed with the one that is chosen", async () => {
-  const { text, exitCode } = await list(["nftables", "iptables"]);
+  const { text, exitCode } = await listed(["nftables", "iptables"]);
   assertEquals([text, exitCode], [[
     "BACKEND   USABLE       EVIDENCE",
     "nftables  yes, chosen  nftables 1.0",
@@ -30,7 +36,7 @@ Deno.test("the backends that can be used are listed with the one that is chosen"
 });
 
 Deno.test("one that cannot be used gives way to the next", async () => {
-  const { text, exitCode } = await list(["iptables"]);
+  const { text, exitCode } = await listed(["iptables"]);
   assertEquals([text, exitCode], [[
     "BACKEND   USABLE       EVIDENCE",
     "nftables  no           not installed",
@@ -40,7 +46,7 @@ Deno.test("one that cannot be used gives way to the next", async () => {
 });
 
 Deno.test("one that was asked for is chosen before others", async () => {
-  const { text, exitCode } = await list(["nftables", "iptables"], "iptables");
+  const { text, exitCode } = await listed(["nftables", "iptables"], "iptables");
   assertEquals([text, exitCode], [[
     "BACKEND   USABLE       EVIDENCE",
     "nftables  yes          nftables 1.0",
@@ -50,7 +56,7 @@ Deno.test("one that was asked for is chosen before others", async () => {
 });
 
 Deno.test("one that was asked for and cannot be used is replaced by none: exit code 4", async () => {
-  const { text, exitCode } = await list(["iptables"], "nftables");
+  const { text, exitCode } = await listed(["iptables"], "nftables");
   assertEquals([text, exitCode], [[
     "BACKEND   USABLE     EVIDENCE",
     "nftables  no, asked  not installed",
@@ -72,6 +78,11 @@ Deno.test("programs learn what is chosen, what was asked for, and everything abo
   });
   const { chosen, asked } = (await list(["iptables"], "nftables")).json as Record<string, unknown>;
   assertEquals([chosen, asked], [null, "nftables"]);
+});
+
+Deno.test("what those need that cannot be used is said below the list", async () => {
+  const { text } = await list(["nftables"]);
+  assertEquals(text.slice(4), ["", "iptables: Install it", "", "pf: Install it"]);
 });
 
 Deno.test("what one still needs that can be used already is said below the list", async () => {

@@ -46,7 +46,10 @@ export function compileChange(
 ): Change {
   policies.forEach(refuseIpv6);
   const surroundings = surroundingsOf(root, facts.host);
-  policies.filter((policy) => isNew(policy, root, facts))
+  // What stood before is never refused.
+  policies.filter((policy) =>
+    isNew(policy, root, facts) && facts.again?.has(policy.network) !== true
+  )
     .forEach((policy) => refuseUnknownWay(policy, surroundings));
   const warnings = policies.length === 0
     ? []
@@ -93,13 +96,8 @@ function refuseUnknownWay(policy: FilteredPolicy, surroundings: Surroundings): v
 }
 
 /** Whether the network is about to come up for the first time. */
-function isNew(
-  policy: FilteredPolicy,
-  root: string,
-  { records, again }: Pick<Facts, "records" | "again">,
-): boolean {
-  const { bridge } = anchorPaths(root, policy);
-  return again?.has(policy.network) !== true && !flushedPaths(records).includes(bridge);
+function isNew(policy: FilteredPolicy, root: string, { records }: Facts): boolean {
+  return !flushedPaths(records).includes(anchorPaths(root, policy).bridge);
 }
 
 function networkChange(policy: FilteredPolicy, known: Surroundings, facts: Facts): NetworkChange {

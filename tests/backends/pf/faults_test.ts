@@ -48,8 +48,9 @@ for (const busy of BUSY) {
     for (const anchor of ["bridgewall/default", "bridgewall/~default"]) {
       const world = await standing();
       const fault = failing(new RegExp(`pfctl -a ${anchor} -f -`), busy, 1);
-      const { error, said } = await run(world, DEFINITIONS, bringUp("default"), fault);
+      const { error, said, changes } = await run(world, DEFINITIONS, bringUp("default"), fault);
       assertEquals(error, undefined);
+      assertEquals(changes.filter((one) => one.startsWith("-M")).length, 2);
       assertMatch(
         said.join("\n"),
         /The rules were loaded at the second attempt \(pfctl: DIOC\w+: Dev/,

@@ -68,6 +68,11 @@ hostTest({
       "BACKEND   USABLE  EVIDENCE",
       "nftables  no      nft is not installed",
       "iptables  no      iptables is not installed",
+      "pf        no      pf is a firewall of FreeBSD, and this host is none",
+      "",
+      "nftables: Install the package nftables",
+      "",
+      "iptables: Install the package iptables",
     ]);
     const down = await program.runWithout(without, ["down", "--all"]);
     assertEquals(down.code, 0, down.stderr);
@@ -161,7 +166,8 @@ hostTest({
       await rows([]),
       "BACKEND USABLE EVIDENCE\n" +
         "nftables yes, chosen nft X kernel X the kernel lists its tables\n" +
-        "iptables yes iptables-V X lists its tables\n",
+        "iptables yes iptables-V X lists its tables\n" +
+        "pf no pf is a firewall of FreeBSD, and this host is none\n",
     );
     assertStringIncludes(await rows([], "--backend=iptables"), "nftables yes nft");
     assertStringIncludes(await rows([], "--backend=iptables"), "iptables yes, chosen iptables-V");

@@ -45,12 +45,12 @@ Deno.test("a configuration that is not valid exits with 2, with file and line", 
   const { code, stderr } = await program.run(["status"]);
   assertEquals(code, 2);
   assertStringIncludes(stderr, `error: ${file}:2: There is no key "tabel"`);
-  program.write("bridgewall.conf", '# for BSD\n\nfirewall_backend = "pf"\n');
+  program.write("bridgewall.conf", '# of old\n\nfirewall_backend = "ipchains"\n');
   const backend = await program.run(["plan", "x", "--backend=nftables"]);
   assertEquals([backend.code, backend.stdout], [2, ""]);
   assertStringIncludes(
     backend.stderr,
-    `error: ${file}:3: The value of "firewall_backend" must be one of "nftables", "iptables"`,
+    `error: ${file}:3: The value of "firewall_backend" must be one of "nftables", "iptables", "pf"`,
   );
   const directory = await program.run(["status", "--config", program.directory]);
   assertEquals(directory.code, 2, directory.stderr);
@@ -83,9 +83,9 @@ Deno.test("records that cannot be trusted exit with 1", async () => {
 Deno.test("a backend that this program does not have exits with 4", async () => {
   await using program = await openProgram();
   const path = program.write("x.xml", NETWORK);
-  const asked = await program.run(["plan", path, "--backend", "pf"]);
+  const asked = await program.run(["plan", path, "--backend", "ipfw"]);
   assertEquals([asked.code, asked.stdout], [4, ""], asked.stderr);
-  assertStringIncludes(asked.stderr, 'error: Cannot use the backend "pf"');
+  assertStringIncludes(asked.stderr, 'error: Cannot use the backend "ipfw"');
 });
 
 Deno.test("every command refuses a backend that this program does not have", async () => {

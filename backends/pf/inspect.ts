@@ -11,7 +11,7 @@ import type {
 } from "../../core/firewall_backend.ts";
 import { type Host, HostError, type HostFacts } from "../../core/host.ts";
 import type { FilteredPolicy } from "../../core/policy/policy.ts";
-import { printable } from "../../core/quoted.ts";
+import { printable, quoted } from "../../core/quoted.ts";
 import { anchorPaths } from "./anchor_path.ts";
 import { GUESTS_IN, GUESTS_OUT, REJECTED } from "./bridge_rules.ts";
 import { compareAnchor, listingQuestions } from "./listing.ts";
@@ -35,6 +35,7 @@ export async function inspectAnchors(
   });
   const answers = await askQuestions(host, [
     ...QUESTIONS,
+    anchorsQuestion(root),
     ...policies.flatMap((policy) => questionsOf(root, policy)),
   ]);
   const status = answers.to(STATUS_QUESTION);
@@ -66,6 +67,11 @@ function questionsOf(root: string, policy: FilteredPolicy): readonly Command[] {
   return [...listingQuestions(bridge), ...listingQuestions(beyond), labelsQuestion(bridge)];
 }
 
+/** Names what is below an anchor, one path a line: children, or all descendants (FreeBSD 15). */
+function anchorsQuestion(root: string): Command {
+  return { program: "pfctl", args: ["-a", root, "-s", "Anchors"] };
+}
+
 function labelsQuestion(path: string): Command {
   return { program: "pfctl", args: ["-a", path, "-s", "labels"] };
 }
@@ -83,6 +89,7 @@ function compareAll(
     drift: [
       ...findProblems(root, devices, answers).map(({ sentence }) => ({ difference: sentence })),
       ...policies.flatMap((policy) => networkDrift(policy, surroundings, answers)),
+      ...strayAnchors(root, policies, answers),
     ],
   };
 }
@@ -101,6 +108,19 @@ function networkDrift(
       ? [{ network, difference: `Anchor "${anchor.path}" is empty: its rules are gone` }]
       : found.differences.map((difference) => ({ network, difference }));
   });
+}
+
+/** Of what is left of a network that nobody remembers, the half that only this program makes. */
+function strayAnchors(
+  root: string,
+  policies: readonly FilteredPolicy[],
+  answers: Answers,
+): readonly Drift[] {
+  const known = new Set(policies.map((policy) => anchorPaths(root, policy).beyond));
+  const listed = (answers.to(anchorsQuestion(root))?.stdout ?? "").split("\n")
+    .map((line) => line.trim());
+  return [...new Set(listed)].filter((path) => path.startsWith(`${root}/~`) && !known.has(path))
+    .map((path) => ({ difference: `Anchor ${quoted(path)} belongs to no network` }));
 }
 
 /**

@@ -87,6 +87,15 @@ Deno.test("what keeps packets from all rules is named once, without a network", 
   assertEquals(more, []);
 });
 
+Deno.test("an anchor of ours that belongs to no network is named, those of others are not", async () => {
+  const world = await worldWithBoth();
+  const listed = ["default", "natnet", "of-libvirt", "~default", "~default", "~gone", "~natnet"];
+  const stdout = listed.map((name) => `  bridgewall/${name}\n`).join("");
+  assertEquals(await drift(world, { "-a bridgewall -s Anchors": { stdout } }), [
+    'Anchor "bridgewall/~gone" belongs to no network',
+  ]);
+});
+
 Deno.test("pf that does not answer is an error, not drift", async () => {
   const world = await worldWithBoth();
   for (

@@ -207,7 +207,7 @@ function judge(
 ): Verdict {
   const { status } = result;
   const ofRules = carriesRules(command);
-  if (status === 0 || (kind === "removal" && isMissingAnchor(command, result))) return "done";
+  if (status === 0 || (kind === "removal" && hadNothing(command, result))) return "done";
   if (parts !== undefined) return "try its parts";
   if (kind === "removal" && status === 127 && ofRules) return "gone";
   // Beside the rules a failure says nothing: what is to go may be gone with its interface.
@@ -218,9 +218,13 @@ function judge(
   return refusal !== undefined || isFresh || !ofRules ? "lost" : "failed";
 }
 
-/** To flush an anchor that is not there is an error since FreeBSD 15; it is removed already. */
-function isMissingAnchor({ program }: Command, { stderr }: CommandResult): boolean {
-  return program === "pfctl" && /\bAnchor (or Ruleset )?does not exist/.test(stderr);
+/**
+ * To flush an anchor that is not there is an error since FreeBSD 15, and without its module pf holds
+ * nothing at all: what is to go is gone.
+ */
+function hadNothing({ program }: Command, { stderr }: CommandResult): boolean {
+  return program === "pfctl" &&
+    /\bAnchor (or Ruleset )?does not exist|\/dev\/pf: No such file/.test(stderr);
 }
 
 /** What a program would have removed, so that somebody else can. */

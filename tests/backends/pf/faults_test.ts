@@ -169,6 +169,17 @@ Deno.test("anchors that are missing are removed, in the words of every FreeBSD",
   }
 });
 
+Deno.test("after pf was unloaded, with all that it held, networks go without a word", async () => {
+  const world = await standing();
+  const { error, said } = await run(
+    world,
+    DEFINITIONS,
+    takeDownAll,
+    failing(/^pfctl/, COMPLAINTS.noModule),
+  );
+  assertEquals([error, world.files.size, said], [undefined, 0, ['Network "natnet" is down']]);
+});
+
 Deno.test("a listing that fails costs one load, and nothing else", async () => {
   const world = await standing();
   const before = describeWorld(world);

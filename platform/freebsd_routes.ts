@@ -15,7 +15,9 @@ export interface Routes {
 
 /** A line of netstat's table that leads somewhere. */
 export interface Entry {
+  /** Without its zone (`%em0`). */
   readonly destination: Subnet;
+  /** Undefined where netstat does not know it. */
   readonly device: string | undefined;
   /** Letters, see netstat(1). */
   readonly flags: string;

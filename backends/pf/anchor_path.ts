@@ -23,7 +23,9 @@ const LONGEST_NAME = 40;
 export interface AnchorPaths {
   /** What the paths end in: letters, digits and `. _ - @ =`. */
   readonly name: string;
+  /** For what happens on the bridge, and translation. */
   readonly bridge: string;
+  /** For what happens on other interfaces. */
   readonly beyond: string;
 }
 

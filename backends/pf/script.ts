@@ -8,12 +8,20 @@ import { formatSubnet, type Subnet } from "../../core/address.ts";
 import type { PortRange } from "../../core/network/network.ts";
 import { addressableInterface, interfaceWord } from "./interface_word.ts";
 
+/** Addresses that belong to a table, or do not although a wider entry holds them. */
+export interface TableEntry {
+  /** IPv4. */
+  readonly subnet: Subnet;
+  /** True: written with a `!`. */
+  readonly isExcluded: boolean;
+}
+
 /** A list of addresses that rules name. The most specific entry decides. */
 export interface Table {
   /** At most 31 characters. */
   readonly name: TableName;
-  /** What one entry says of all addresses in it. */
-  readonly entries: readonly { readonly subnet: Subnet; readonly isExcluded: boolean }[];
+  /** No two for the same subnet. */
+  readonly entries: readonly TableEntry[];
   /** True: it stays when no rule names it any more. */
   readonly persists: boolean;
 }
@@ -42,9 +50,11 @@ export type Tag =
 export interface NatRule {
   /** The interface that they leave by: a name. */
   readonly device: string;
+  /** Packets with a source in it. */
   readonly from: Subnet;
   /** Absent: the address that the interface has when the packet leaves. */
   readonly pool?: readonly Subnet[];
+  /** The source ports that TCP and UDP get. */
   readonly ports: PortRange;
 }
 
@@ -60,7 +70,9 @@ export interface FilterRule {
   readonly family?: "inet" | "inet6";
   /** Absent: any protocol. */
   readonly udp?: { readonly sourcePort: number; readonly destinationPort: number };
+  /** What the source is compared with. */
   readonly from: Endpoint;
+  /** What the destination is compared with. */
   readonly to: Endpoint;
   /** True: replies pass, and for TCP only a first packet matches. Never for `block`. */
   readonly keepsState?: boolean;
@@ -71,7 +83,9 @@ export interface FilterRule {
    * A rule with a label is also left by the optimizer of pfctl as and where it is.
    */
   readonly label: string;
+  /** Written on packets that pass, in the place of any other. */
   readonly tag?: Tag;
+  /** Only packets match that have it. */
   readonly tagged?: Tag;
 }
 
@@ -79,8 +93,11 @@ export interface FilterRule {
 export interface Anchor {
   /** From the main ruleset down: `bridgewall/default`. At most 63 bytes. */
   readonly path: string;
+  /** Seen by the rules of this anchor alone. */
   readonly tables: readonly Table[];
+  /** The first that matches decides. */
   readonly translation: readonly NatRule[];
+  /** The first that matches decides: all are quick. */
   readonly filter: readonly FilterRule[];
 }
 

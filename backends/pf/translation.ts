@@ -8,7 +8,7 @@ import {
 } from "../../core/address.ts";
 import { type FamilyPolicy, NEVER_TRANSLATED } from "../../core/policy/policy.ts";
 import { subnetNamed } from "./bridge_rules.ts";
-import type { NatRule, Table } from "./script.ts";
+import type { NatRule, Table, TableEntry } from "./script.ts";
 
 /**
  * One rule for each subnet; none for a network that is not translated.
@@ -37,15 +37,13 @@ export function natDestinations({ subnets }: FamilyPolicy): Table {
   };
 }
 
-type Entry = Table["entries"][number];
-
 /** Addresses that belong to a table. */
-export function included(subnet: Subnet): Entry {
+export function included(subnet: Subnet): TableEntry {
   return { subnet, isExcluded: false };
 }
 
 /** Addresses that do not, although a wider entry holds them. */
-export function excluded(subnet: Subnet): Entry {
+export function excluded(subnet: Subnet): TableEntry {
   return { subnet, isExcluded: true };
 }
 

@@ -98,8 +98,13 @@ export interface FirewallBackend {
    *
    * @param records Networks on record; they matter only where all is made anew.
    * @param rebuilding True when everything that is there will have to be taken away unseen.
+   * @param networks Names of those that will be compiled; absent: all.
    */
-  questions(records: readonly Record[], rebuilding: boolean): readonly Command[];
+  questions(
+    records: readonly Record[],
+    rebuilding: boolean,
+    networks?: ReadonlySet<string>,
+  ): readonly Command[];
   /**
    * Pure: the same policies and facts give the same change.
    *

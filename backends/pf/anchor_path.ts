@@ -14,15 +14,23 @@ export const LONGEST_ROOT = 40;
 /** Names are in labels too, which have 63 bytes at most, beside a few words. */
 const LONGEST_NAME = 40;
 
+/** Comes before all that the name of a network can begin with here. */
+export const GUARD_SIGN = "+";
+
+/** Comes behind it. */
+export const BEYOND_SIGN = "~";
+
 /**
- * The two anchors of a network, such as `bridgewall/default` and `bridgewall/~default`.
+ * The anchors of a network, such as `bridgewall/+default`, `bridgewall/default` and `bridgewall/~default`.
  *
- * pf visits the children of `bridgewall/*` in the order of their bytes. `~` comes behind all that a name
- * of ours can begin with, so all rules `beyond` the bridges come behind all rules on bridges.
+ * pf visits the children of `bridgewall/*` in the order of their bytes. `+` comes before and `~` behind
+ * all that a name of ours can begin with, so the rules of all networks are met kind by kind.
  */
 export interface AnchorPaths {
-  /** What the paths end in: letters, digits and `. _ - @ =`. */
+  /** What the paths end in: letters, digits and `. _ - @ :`. */
   readonly name: string;
+  /** For what nobody else's rules may let through. */
+  readonly guard: string;
   /** For what happens on the bridge, and translation. */
   readonly bridge: string;
   /** For what happens on other interfaces. */
@@ -31,7 +39,7 @@ export interface AnchorPaths {
 
 /**
  * A network is found under its own name, where that is plain and short enough; else under the name of
- * its bridge behind `@`, or its bytes in base 64 behind `=`. No two networks that are up have one bridge.
+ * its bridge behind `@`, or its bytes in base 64 behind `:`. No two networks that are up have one bridge.
  *
  * @param root The anchor above them, at most {@linkcode LONGEST_ROOT} bytes.
  */
@@ -44,8 +52,13 @@ export function anchorPaths(
     ? network
     : isPlain(bridge)
     ? `@${bridge}`
-    : `=${base64(bridge)}`;
-  return { name, bridge: `${root}/${name}`, beyond: `${root}/~${name}` };
+    : `:${base64(bridge)}`;
+  return {
+    name,
+    guard: `${root}/${GUARD_SIGN}${name}`,
+    bridge: `${root}/${name}`,
+    beyond: `${root}/${BEYOND_SIGN}${name}`,
+  };
 }
 
 /** Safe to type in any shell; a `_` in front is what pf keeps for itself. */

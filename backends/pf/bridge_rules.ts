@@ -1,7 +1,7 @@
 /** What happens on the bridge of one network, as rules of pf. */
 import { parseSubnet, type Subnet } from "../../core/address.ts";
-import type { FamilyPolicy, FilteredPolicy } from "../../core/policy/policy.ts";
-import type { Endpoint, FilterRule, Tag } from "./script.ts";
+import type { FamilyPolicy } from "../../core/policy/policy.ts";
+import type { Endpoint, FilterRule } from "./script.ts";
 
 /** The label of rules by which others open connections to guests, behind the network's name. */
 export const GUESTS_IN = "guests-in";
@@ -22,10 +22,14 @@ export function subnetNamed(text: string): Subnet {
   return subnet;
 }
 
-const BROADCAST = subnetNamed("255.255.255.255/32");
+/** RFC 919. */
+export const BROADCAST: Subnet = subnetNamed("255.255.255.255/32");
 
 /** RFC 1112. On the bridge all of it is between guests; whether the host routes it is its own affair. */
-const MULTICAST = subnetNamed("224.0.0.0/4");
+export const MULTICAST: Subnet = subnetNamed("224.0.0.0/4");
+
+/** The same without the host's own addresses, whose packets are its own affair. */
+export const GUESTS = { table: "guests" } as const;
 
 /**
  * The rules for the addresses that the network has.
@@ -94,11 +98,10 @@ function outward(
     direction: "in",
     device,
     family: "inet",
-    from: SUBNETS,
+    from: GUESTS,
     to: translation ? { table: "natdst" } : "any",
-    keepsState: true,
+    state: translation ? "first" : "any",
     label: `${name} ${GUESTS_OUT}`,
-    tag: forwarding.device === undefined ? "bridgewall-free" : "bridgewall-confined",
   }];
 }
 
@@ -109,64 +112,14 @@ function inward(
   { forwarding }: FamilyPolicy,
 ): readonly FilterRule[] {
   if (forwarding.direction !== "both") return [];
-  const foreign: readonly Tag[] = [
-    "bridgewall-confined",
-    "bridgewall-stay",
-    // What comes from a bridge of ours does not come from the one interface that this network names.
-    ...(forwarding.device === undefined ? [] : ["bridgewall-free"] as const),
-  ];
-  const out = { direction: "out", device, family: "inet", from: "any" } as const;
-  return [
-    ...foreign.map((tagged): FilterRule => ({
-      action: "block return",
-      ...out,
-      to: "any",
-      // Rules that differ in less than a label may count as one and the same (pf_ioctl.c, FreeBSD 14).
-      label: `${name} ${REJECTED} ${tagged.replace("bridgewall-", "")}`,
-      tagged,
-    })),
-    { action: "pass", ...out, to: SUBNETS, keepsState: true, label: `${name} ${GUESTS_IN}` },
-  ];
-}
-
-/**
- * Guests whose addresses are not known: they may talk among themselves in whatever they speak. Packets
- * that do not go out on the bridge again are stopped by their tag, {@linkcode stoppedStrangers}.
- */
-export function amongStrangers(name: string, policy: FilteredPolicy): readonly FilterRule[] {
-  const family = familyOfStrangers(policy);
-  if (family === undefined) return [];
-  const on = {
-    action: "pass",
-    device: policy.bridge,
-    ...(family === "any" ? {} : { family }),
-    from: "any",
-    to: "any",
-    allowsOptions: true,
-    label: `${name} strangers`,
-  } as const;
-  return [
-    { ...on, direction: "in", tag: "bridgewall-stay" },
-    { ...on, direction: "out", tag: "bridgewall-bridged", tagged: "bridgewall-stay" },
-  ];
-}
-
-/** What such guests send to somewhere else. */
-export function stoppedStrangers(name: string, policy: FilteredPolicy): readonly FilterRule[] {
-  if (familyOfStrangers(policy) === undefined) return [];
   return [{
-    action: "block return",
+    action: "pass",
     direction: "out",
+    device,
+    family: "inet",
     from: "any",
-    to: "any",
-    label: `${name} ${REJECTED}`,
-    tagged: "bridgewall-stay",
+    to: SUBNETS,
+    state: "any",
+    label: `${name} ${GUESTS_IN}`,
   }];
-}
-
-function familyOfStrangers(
-  { families, guestsOverIpv6 }: FilteredPolicy,
-): "inet" | "inet6" | "any" | undefined {
-  if (families.length > 0) return guestsOverIpv6 ? "inet6" : undefined;
-  return guestsOverIpv6 ? "any" : "inet";
 }

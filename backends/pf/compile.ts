@@ -12,7 +12,7 @@ import { HostError } from "../../core/host.ts";
 import { formatPlace } from "../../core/network/network_error.ts";
 import type { FilteredPolicy } from "../../core/policy/policy.ts";
 import { quoted } from "../../core/quoted.ts";
-import { type AnchorPaths, anchorPaths } from "./anchor_path.ts";
+import { anchorPaths } from "./anchor_path.ts";
 import { memberProblems } from "./bridge_members.ts";
 import { endingCommands, endingSteps } from "./connections.ts";
 import { compareAnchor, tablesLeft } from "./listing.ts";
@@ -29,7 +29,7 @@ import {
 } from "./surroundings.ts";
 
 /**
- * The scripts that install and remove the networks' rules, two anchors for each network.
+ * The scripts that install and remove the networks' rules, up to three anchors for each network.
  *
  * `pfctl -f` puts what it reads into the place of all that an anchor held, in one transaction; what is
  * there already is not loaded again. States are not touched by that: only a network that goes takes the
@@ -121,7 +121,7 @@ function networkChange(policy: FilteredPolicy, known: Surroundings, facts: Facts
       ]),
       ...(ends ? endingSteps(paths.name, policy) : []),
     ],
-    removal: removalGroups(paths, policy),
+    removal: removalGroups(paths.name, policy, anchors.map(({ anchor }) => anchor.path)),
     warnings: [...zoneWarnings(policy, "pf"), ...lostWay(policy, known, surroundings)],
   };
 }
@@ -167,10 +167,11 @@ function tableSteps(
 
 /** The states go when no rule makes new ones. */
 function removalGroups(
-  { name, bridge, beyond }: AnchorPaths,
+  name: string,
   policy: FilteredPolicy,
+  paths: readonly string[],
 ): readonly RemovalGroup[] {
-  const flushes = [bridge, beyond].map((path): Command => ({
+  const flushes = paths.map((path): Command => ({
     program: "pfctl",
     args: ["-a", path, ...FLUSH],
   }));

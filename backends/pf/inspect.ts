@@ -12,7 +12,7 @@ import type {
 import { type Host, HostError, type HostFacts } from "../../core/host.ts";
 import type { FilteredPolicy } from "../../core/policy/policy.ts";
 import { printable, quoted } from "../../core/quoted.ts";
-import { anchorPaths } from "./anchor_path.ts";
+import { anchorPaths, BEYOND_SIGN, GUARD_SIGN } from "./anchor_path.ts";
 import { GUESTS_IN, GUESTS_OUT, REJECTED } from "./bridge_rules.ts";
 import { compareAnchor, listingQuestions } from "./listing.ts";
 import { findProblems, QUESTIONS, readStatus, STATUS_QUESTION } from "./main_ruleset.ts";
@@ -63,8 +63,8 @@ function refuseSilence(question: Command, answers: Answers): void {
 }
 
 function questionsOf(root: string, policy: FilteredPolicy): readonly Command[] {
-  const { bridge, beyond } = anchorPaths(root, policy);
-  return [...listingQuestions(bridge), ...listingQuestions(beyond), labelsQuestion(bridge)];
+  const { guard, bridge, beyond } = anchorPaths(root, policy);
+  return [...[guard, bridge, beyond].flatMap(listingQuestions), labelsQuestion(bridge)];
 }
 
 /** Names what is below an anchor, one path a line: children, or all descendants (FreeBSD 15). */
@@ -110,17 +110,25 @@ function networkDrift(
   });
 }
 
-/** Of what is left of a network that nobody remembers, the half that only this program makes. */
+/** Of what is left of a network that nobody remembers, the parts that only this program makes. */
 function strayAnchors(
   root: string,
   policies: readonly FilteredPolicy[],
   answers: Answers,
 ): readonly Drift[] {
-  const known = new Set(policies.map((policy) => anchorPaths(root, policy).beyond));
+  const known = new Set(
+    policies.map((policy) => anchorPaths(root, policy)).flatMap((
+      { guard, beyond },
+    ) => [guard, beyond]),
+  );
   const listed = (answers.to(anchorsQuestion(root))?.stdout ?? "").split("\n")
     .map((line) => line.trim());
-  return [...new Set(listed)].filter((path) => path.startsWith(`${root}/~`) && !known.has(path))
+  return [...new Set(listed)].filter((path) => isOurs(root, path) && !known.has(path))
     .map((path) => ({ difference: `Anchor ${quoted(path)} belongs to no network` }));
+}
+
+function isOurs(root: string, path: string): boolean {
+  return [GUARD_SIGN, BEYOND_SIGN].some((sign) => path.startsWith(`${root}/${sign}`));
 }
 
 /**

@@ -4,16 +4,18 @@ import type { Answers } from "../../core/firewall_backend.ts";
 import {
   type Anchor,
   formatFilterRule,
-  formatNatRule,
+  formatTranslation,
   type Table,
   tableEntries,
 } from "./script.ts";
+import { BEYOND_SIGN, GUARD_SIGN } from "./anchor_path.ts";
 
 /** The questions that tell what an anchor holds. `-P`: ports as numbers, pfctl(8). */
 interface Listings {
   readonly translation: Command;
   readonly filter: Command;
-  readonly tables: Readonly<Record<Table["name"], Command>>;
+  /** Of the tables that such an anchor can have. */
+  readonly tables: ReadonlyMap<Table["name"], Command>;
 }
 
 function listingsOf(path: string): Listings {
@@ -21,18 +23,28 @@ function listingsOf(path: string): Listings {
     program: "pfctl",
     args: ["-a", path, ...args],
   });
-  const table = (name: Table["name"]): Command => ask("-t", name, "-T", "show");
   return {
     translation: ask("-s", "nat"),
     filter: ask("-P", "-s", "rules"),
-    tables: { natdst: table("natdst"), subnets: table("subnets"), guests: table("guests") },
+    tables: new Map(tablesAt(path).map((name) => [name, ask("-t", name, "-T", "show")])),
   };
+}
+
+function tablesAt(path: string): readonly Table["name"][] {
+  switch (path.slice(path.lastIndexOf("/") + 1, path.lastIndexOf("/") + 2)) {
+    case GUARD_SIGN:
+      return ["subnets", "guests", "elsewhere"];
+    case BEYOND_SIGN:
+      return ["guests"];
+    default:
+      return ["natdst", "subnets", "guests"];
+  }
 }
 
 /** All that {@linkcode compareAnchor} reads. */
 export function listingQuestions(path: string): readonly Command[] {
   const { translation, filter, tables } = listingsOf(path);
-  return [translation, filter, ...Object.values(tables)];
+  return [translation, filter, ...tables.values()];
 }
 
 /**
@@ -72,10 +84,10 @@ export function compareAnchor(anchor: Anchor, answers: Answers): Comparison {
   const filter = linesOf(questions.filter);
   if (translation === undefined || filter === undefined) return { kind: "unknown" };
   const differences = [
-    ...compareRules(path, translation, anchor.translation.map(printedNatRule)),
+    ...compareRules(path, translation, anchor.translation.map(printedTranslation)),
     ...compareRules(path, filter, anchor.filter.map((rule) => formatFilterRule(rule, asPrinted))),
     ...tables.flatMap((table) =>
-      compareTable(path, linesOf(questions.tables[table.name]) ?? [], table)
+      compareTable(path, tableLines(questions, table.name, answers), table)
     ),
     ...tablesLeft(anchor, answers).map((name) =>
       `Table <${name}> of anchor "${path}" is left over`
@@ -85,16 +97,14 @@ export function compareAnchor(anchor: Anchor, answers: Answers): Comparison {
   return { kind: "different", isEmpty: translation.length + filter.length === 0, differences };
 }
 
-/** Tables that no rule of the anchor names any more: they stay when they were loaded to persist. */
+/** The table that stays, because it was loaded to persist, when no rule of the anchor names it any more. */
 export function tablesLeft({ path, tables }: Anchor, answers: Answers): readonly Table["name"][] {
-  const questions = listingsOf(path).tables;
-  return (["natdst", "subnets", "guests"] as const).filter((name) => {
-    if (tables.some((table) => table.name === name)) return false;
-    const answer = answers.to(questions[name]);
-    if (answer === undefined || /does not exist/.test(answer.stderr)) return false;
-    // Where pfctl does not tell, there may be one: to remove what is not there is no error.
-    return answer.status !== 0 || printedLines(answer).length > 0;
-  });
+  const question = listingsOf(path).tables.get("natdst");
+  const answer = question === undefined ? undefined : answers.to(question);
+  if (answer === undefined || /does not exist/.test(answer.stderr)) return [];
+  // Where pfctl does not tell, there may be one: to remove what is not there is no error.
+  const isThere = answer.status !== 0 || printedLines(answer).length > 0;
+  return isThere && !tables.some(({ name }) => name === "natdst") ? ["natdst"] : [];
 }
 
 /** What does not exist is printed as nothing at all, with a complaint and whatever status. */
@@ -106,9 +116,20 @@ function asPrinted(name: string): string {
   return name;
 }
 
+function tableLines(
+  { tables }: Listings,
+  name: Table["name"],
+  answers: Answers,
+): readonly string[] {
+  const question = tables.get(name);
+  const answer = question === undefined ? undefined : answers.to(question);
+  return answer === undefined ? [] : printedLines(answer);
+}
+
 /** pf chooses from the addresses of an interface in turn, and says so. */
-function printedNatRule(rule: Anchor["translation"][number]): string {
-  const text = formatNatRule(rule, asPrinted);
+function printedTranslation(rule: Anchor["translation"][number]): string {
+  const text = formatTranslation(rule, asPrinted);
+  if (!("device" in rule)) return text;
   // The ports that pf takes by default it does not print.
   const printed = text.replace(" port 50001:65535", "");
   return rule.pool === undefined ? `${printed} round-robin` : printed;

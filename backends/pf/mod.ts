@@ -1,6 +1,6 @@
 /** The pf backend. */
 import type { FirewallBackend } from "../../core/firewall_backend.ts";
-import { installationsOf } from "../../core/record/record.ts";
+import { installationsOf, type Record } from "../../core/record/record.ts";
 import { MEMBERS_QUESTION } from "./bridge_members.ts";
 import { compileChange, flushedPaths } from "./compile.ts";
 import { detectPf } from "./detect.ts";
@@ -19,12 +19,16 @@ export function pf(anchor: string): FirewallBackend {
     platform: "freebsd",
     detect: (host) => detectPf(anchor, host),
     // What is there already is not loaded again.
-    questions: (records) => [
+    questions: (records, _, networks) => [
       ...QUESTIONS,
       MEMBERS_QUESTION,
-      ...new Set(flushedPaths(records.flatMap(installationsOf))).values().flatMap(listingQuestions),
+      ...paths(records.filter(({ name }) => networks?.has(name) ?? true)).flatMap(listingQuestions),
     ],
     compile: (policies, facts) => compileChange(anchor, policies, facts),
     inspect: (host, installed) => inspectAnchors(anchor, host, installed),
   };
+}
+
+function paths(records: readonly Record[]): readonly string[] {
+  return [...new Set(flushedPaths(records.flatMap(installationsOf)))];
 }

@@ -28,25 +28,34 @@ export interface Table {
 
 /**
  * `natdst`: where translated packets go. `subnets`: all addresses of the network. `guests`: the same
- * without the host's own.
+ * without the host's own. `elsewhere`: what guests reach by leaving their bridge.
  */
-export type TableName = "natdst" | "subnets" | "guests";
+export type TableName = "natdst" | "subnets" | "guests" | "elsewhere";
 
 /** What a rule compares an address with. */
-export type Endpoint = "any" | Subnet | { readonly table: TableName };
+export type Endpoint =
+  | "any"
+  | Subnet
+  | { readonly table: TableName; readonly isExcluded?: boolean };
 
-/** What rules write on packets, for rules that meet the same packet later. At most 63 characters. */
-export type Tag =
-  /** From guests that may leave by any interface. */
-  | "bridgewall-free"
-  /** From guests that may leave by one interface only. */
-  | "bridgewall-confined"
-  /** From guests that may not leave their bridge. */
-  | "bridgewall-stay"
-  /** Such a packet on its way to another guest. */
-  | "bridgewall-bridged";
+/**
+ * What rules write on packets, for rules that meet the same packet later: at most 63 letters, digits and
+ * `. _ - @ :`.
+ */
+export type Tag = string;
 
-/** Translates the source of packets that leave. */
+/** What becomes of the source of packets that leave. */
+export type TranslationRule = NatRule | NatExemption;
+
+/** Packets with this tag are not translated, whatever rules come later. */
+export interface NatExemption {
+  /** As in {@linkcode FilterRule}. */
+  readonly tagged: Tag;
+  /** As in {@linkcode FilterRule}. */
+  readonly family?: FilterRule["family"];
+}
+
+/** Translates the source of packets that leave, and lets them pass there. */
 export interface NatRule {
   /** The interface that they leave by: a name. */
   readonly device: string;
@@ -66,6 +75,8 @@ export interface FilterRule {
   readonly direction?: "in" | "out";
   /** A name; absent: any interface. */
   readonly device?: string;
+  /** True: any interface but that one. */
+  readonly isElsewhere?: boolean;
   /** Absent: both. */
   readonly family?: "inet" | "inet6";
   /** Absent: any protocol. */
@@ -74,12 +85,16 @@ export interface FilterRule {
   readonly from: Endpoint;
   /** What the destination is compared with. */
   readonly to: Endpoint;
-  /** True: replies pass, and for TCP only a first packet matches. Never for `block`. */
-  readonly keepsState?: boolean;
+  /**
+   * What makes a state, so that all that belongs to it passes on this interface: `first` packets of TCP
+   * connections and any other packet, or `any` packet, so that connections go on whose beginning nobody
+   * saw. Absent: none, and for `block` never.
+   */
+  readonly state?: "first" | "any";
   /** True: IP options pass too, which IGMP and MLD have (Router Alert, RFC 2236, RFC 2710). */
   readonly allowsOptions?: boolean;
   /**
-   * Whose rule it is, and what for: pf counts by it. At most 63 letters, digits, spaces and `. _ - @ =`.
+   * Whose rule it is, and what for: pf counts by it. At most 63 letters, digits, spaces and `. _ - @ :`.
    * A rule with a label is also left by the optimizer of pfctl as and where it is.
    */
   readonly label: string;
@@ -96,7 +111,7 @@ export interface Anchor {
   /** Seen by the rules of this anchor alone. */
   readonly tables: readonly Table[];
   /** The first that matches decides. */
-  readonly translation: readonly NatRule[];
+  readonly translation: readonly TranslationRule[];
   /** The first that matches decides: all are quick. */
   readonly filter: readonly FilterRule[];
 }
@@ -105,7 +120,7 @@ export interface Anchor {
 export function formatAnchor({ tables, translation, filter }: Anchor): string {
   return [
     ...tables.map(formatTable),
-    ...translation.map((rule) => formatNatRule(rule, interfaceWord)),
+    ...translation.map((rule) => formatTranslation(rule, interfaceWord)),
     ...filter.map((rule) => formatFilterRule(rule, interfaceWord)),
   ].map((line) => `${line}\n`).join("");
 }
@@ -123,6 +138,13 @@ export function tableEntries({ entries }: Table): readonly string[] {
   return entries.map(({ subnet, isExcluded }) =>
     `${isExcluded ? "!" : ""}${formatAddresses(subnet)}`
   );
+}
+
+/** One line. */
+export function formatTranslation(rule: TranslationRule, spell: InterfaceSpelling): string {
+  if ("device" in rule) return formatNatRule(rule, spell);
+  const { family, tagged } = rule;
+  return ["no nat", ...(family === undefined ? [] : [family]), `all tagged ${tagged}`].join(" ");
 }
 
 /** One line, as libvirt writes it. */
@@ -149,16 +171,16 @@ function poolText(pool: readonly Subnet[]): string {
 
 /** One line. */
 export function formatFilterRule(rule: FilterRule, spell: InterfaceSpelling): string {
-  const { direction, device, family, udp, keepsState, allowsOptions, label, tag, tagged } = rule;
+  const { direction, device, isElsewhere, family, udp, allowsOptions, label, tag, tagged } = rule;
   return [
     rule.action,
     ...(direction === undefined ? [] : [direction]),
     "quick",
-    ...(device === undefined ? [] : ["on", spell(device)]),
+    ...(device === undefined ? [] : ["on", ...(isElsewhere ? ["!"] : []), spell(device)]),
     ...(family === undefined ? [] : [family]),
     ...(udp === undefined ? [] : ["proto", "udp"]),
     formatEndpoints(rule),
-    ...(rule.action === "pass" ? [stateText(rule, keepsState ?? false)] : []),
+    ...(rule.action === "pass" ? [stateText(rule)] : []),
     ...(allowsOptions ? ["allow-opts"] : []),
     `label "${label}"`,
     ...(tag === undefined ? [] : [`tag ${tag}`]),
@@ -166,10 +188,19 @@ export function formatFilterRule(rule: FilterRule, spell: InterfaceSpelling): st
   ].join(" ");
 }
 
-/** pf prints the flags only where TCP can match at all. */
-function stateText({ udp }: FilterRule, keepsState: boolean): string {
-  if (!keepsState) return "no state";
-  return udp === undefined ? "flags S/SA keep state" : "keep state";
+/**
+ * States are bound to their interface: a guest could otherwise make one on a member of its bridge, or from
+ * outside, that lets a packet through elsewhere (pf.conf(5), state-policy).
+ */
+function stateText({ state }: FilterRule): string {
+  if (state === undefined) return "no state";
+  switch (state) {
+    case "first":
+      return "flags S/SA keep state (if-bound)";
+    case "any":
+      // Without the beginning of a connection its windows are not known.
+      return "flags any keep state (if-bound, sloppy)";
+  }
 }
 
 function formatEndpoints({ from, to, udp }: FilterRule): string {
@@ -182,7 +213,8 @@ function formatEndpoints({ from, to, udp }: FilterRule): string {
 
 function endpointText(endpoint: Endpoint): string {
   if (endpoint === "any") return "any";
-  return "table" in endpoint ? `<${endpoint.table}>` : formatAddresses(endpoint);
+  if (!("table" in endpoint)) return formatAddresses(endpoint);
+  return `${endpoint.isExcluded ? "! " : ""}<${endpoint.table}>`;
 }
 
 /** A single address stands without its prefix, as pfctl prints it. */

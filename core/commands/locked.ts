@@ -2,11 +2,11 @@
 import { chooseBackend, explainUnusable } from "../choose_backend.ts";
 import { StepFailedError } from "../change/step_error.ts";
 import { type FirewallBackend, NoBackendError } from "../firewall_backend.ts";
-import { type FactsWanted, HostError } from "../host.ts";
+import { HostError } from "../host.ts";
 import type { Context } from "./context.ts";
 import { NO_FACTS } from "./prepare.ts";
 import { settle } from "./settle.ts";
-import { lookAt, lookAtAll, type Snapshot } from "./snapshot.ts";
+import { lookAt, lookAtAll, type Snapshot, type Wanted } from "./snapshot.ts";
 
 /** Said once by a command that has to wait. */
 export const WAITING = "Waiting for another bridgewall command to finish";
@@ -14,7 +14,7 @@ export const WAITING = "Waiting for another bridgewall command to finish";
 /**
  * Runs work that installs while no other command changes this host, on records that are all active.
  *
- * @param wanted What the work has to know about the host.
+ * @param wanted What the work has to know.
  * @throws {HostError} When the user may not change the firewall.
  * @throws {LockError} When another command does not finish in time.
  * @throws {NoBackendError} When there is no backend to install with, or the work failed because this
@@ -22,7 +22,7 @@ export const WAITING = "Waiting for another bridgewall command to finish";
  */
 export async function locked<Result>(
   context: Context,
-  wanted: FactsWanted,
+  wanted: Wanted,
   work: (snapshot: Snapshot, backend: FirewallBackend) => Promise<Result>,
 ): Promise<Result> {
   const { host, backends, options } = context;
@@ -47,7 +47,7 @@ export async function lockedForRemoval<Result>(
   work: (snapshot: Snapshot) => Promise<Result>,
 ): Promise<Result> {
   refuseUnprivileged(context);
-  return await underLock(context, NO_FACTS, undefined, work);
+  return await underLock(context, { facts: NO_FACTS }, undefined, work);
 }
 
 function refuseUnprivileged({ host }: Context): void {
@@ -60,7 +60,7 @@ function refuseUnprivileged({ host }: Context): void {
 
 async function underLock<Result>(
   context: Context,
-  wanted: FactsWanted,
+  wanted: Wanted,
   backend: Promise<FirewallBackend> | undefined,
   work: (snapshot: Snapshot) => Promise<Result>,
 ): Promise<Result> {

@@ -96,12 +96,13 @@ async function findTarget(
 }
 
 async function thisMachine(context: Context, networks: readonly Network[]): Promise<Target> {
+  const names = new Set(networks.map(({ name }) => name));
   const [backend, facts, records] = await Promise.all([
     backendToPlanWith(context),
     knownFacts(context, networks),
     readableRecords(context),
   ]);
-  const answers = await askQuestions(context.host, backend.questions(records, false));
+  const answers = await askQuestions(context.host, backend.questions(records, false, names));
   return { backend, snapshot: { backends: context.backends, facts, answers, records } };
 }
 

@@ -21,7 +21,7 @@ import { runTransition } from "./transition.ts";
 export async function reload(context: Context, names: NetworkArguments): Promise<CommandOutput> {
   const { messages, options } = context;
   const all = names.all || names.names.length === 0;
-  const reloaded = await locked(context, ALL_FACTS, async (snapshot, backend) => {
+  const reloaded = await locked(context, { facts: ALL_FACTS }, async (snapshot, backend) => {
     const { found, missing } = await namedRecords(context, snapshot.records, { ...names, all });
     refuseMissing(missing);
     const placed = found.map(recordedNetwork);

@@ -39,6 +39,14 @@ export async function askQuestions(
   return { to: (question) => answers.get(commandKey(question)) };
 }
 
+/** What a command has to know before it works. */
+export interface Wanted {
+  /** Of the host. */
+  readonly facts: FactsWanted;
+  /** Names of the networks that it installs; absent: all. */
+  readonly networks?: ReadonlySet<string>;
+}
+
 /**
  * Asks the machine what one backend has to know in order to install.
  *
@@ -48,12 +56,14 @@ export async function lookAt(
   host: Host,
   backends: readonly FirewallBackend[],
   records: readonly Record[],
-  wanted: FactsWanted,
+  wanted: Wanted,
   backend: Promise<FirewallBackend> | undefined,
 ): Promise<Snapshot> {
   const [facts, answers] = await Promise.all([
-    host.facts(wanted),
-    backend?.then((chosen) => askQuestions(host, chosen.questions(records, false))) ?? NO_ANSWERS,
+    host.facts(wanted.facts),
+    backend?.then((chosen) =>
+      askQuestions(host, chosen.questions(records, false, wanted.networks))
+    ) ?? NO_ANSWERS,
   ]);
   return { backends, facts, answers, records };
 }

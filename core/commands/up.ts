@@ -29,7 +29,11 @@ export interface NetworkSummary {
 export async function up(context: Context, names: NetworkArguments): Promise<CommandOutput> {
   const networks = await readDefinitions(context, names);
   const { messages, options } = context;
-  const summaries = await locked(context, factsFor(networks), async (snapshot, backend) => {
+  const wanted = {
+    facts: factsFor(networks),
+    networks: new Set(networks.map(({ name }) => name)),
+  };
+  const summaries = await locked(context, wanted, async (snapshot, backend) => {
     const situation = { ...snapshot, backend, sysctl: options.sysctl };
     const prepared = prepareNetworks(networks, situation);
     await runTransition(context, snapshot, prepared);

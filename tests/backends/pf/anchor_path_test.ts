@@ -12,6 +12,7 @@ function bridgePath(network: string, bridge = "virbr0", root = "bridgewall"): st
 Deno.test("a network is found under its own name", () => {
   assertEquals(anchorPaths("bridgewall", { network: "default", bridge: "virbr0" }), {
     name: "default",
+    guard: "bridgewall/+default",
     bridge: "bridgewall/default",
     beyond: "bridgewall/~default",
   });
@@ -19,7 +20,9 @@ Deno.test("a network is found under its own name", () => {
 });
 
 Deno.test("a name that is not plain, or too long, gives way to that of the bridge", () => {
-  for (const name of ["my lab", "_own", "-x", "*", "~x", "ünï", "@virbr1", "x".repeat(41), ".."]) {
+  for (
+    const name of ["my lab", "_own", "-x", "*", "~x", "+x", "ünï", "@virbr1", "x".repeat(41), ".."]
+  ) {
     assertEquals(bridgePath(name), "bridgewall/@virbr0", name);
   }
   assertEquals(bridgePath("x".repeat(40)), `bridgewall/${"x".repeat(40)}`);
@@ -31,7 +34,7 @@ Deno.test("a name that is not plain, or too long, gives way to that of the bridg
 });
 
 Deno.test("a bridge with an odd name stands as base 64", () => {
-  assertEquals(bridgePath("my lab", "-b;{}$#*"), "bridgewall/=LWI7e30kIyo");
+  assertEquals(bridgePath("my lab", "-b;{}$#*"), "bridgewall/:LWI7e30kIyo");
 });
 
 Deno.test("whatever the names are, pfctl takes the paths, and no two bridges have one", () => {
@@ -40,12 +43,13 @@ Deno.test("whatever the names are, pfctl takes the paths, and no two bridges hav
   fc.assert(
     fc.property(TEXTS, TEXTS, INTERFACE_NAMES, INTERFACE_NAMES, roots, (one, two, a, b, root) => {
       const paths = anchorPaths(root, { network: one, bridge: a });
-      for (const path of [paths.bridge, paths.beyond]) {
+      for (const path of [paths.guard, paths.bridge, paths.beyond]) {
         assertEquals(problemOfAnchorPath(path), undefined);
         assert(byteLength(path) <= 63, path);
       }
-      assertMatch(paths.name, /^[A-Za-z0-9._@=-]{1,40}$/);
+      assertMatch(paths.name, /^[A-Za-z0-9._@:-]{1,40}$/);
       const other = anchorPaths(root, { network: two, bridge: b });
+      assert(paths.guard < other.bridge, "guards come before all bridges");
       assert(paths.beyond > other.bridge, "what is beyond comes after all bridges");
       if (one !== two && a !== b) assert(paths.bridge !== other.bridge);
     }),

@@ -27,14 +27,23 @@ const SYNTAX = {
   stderr: "stdin:3: syntax error\npfctl: Syntax error in config file: pf rules not loaded\n",
 };
 
+const ANCHORS = ["bridgewall/+default", "bridgewall/default", "bridgewall/~default"];
+
 function line({ program, args }: Command): string {
   return [program, ...args].join(" ");
 }
 
 /** A fault of every command that the expression finds, or only of the first so many. */
-function failing(found: RegExp, result: ReturnType<Fault>, times = Infinity): Fault {
+function failing(
+  found: RegExp | ((command: Command) => boolean),
+  result: ReturnType<Fault>,
+  times = Infinity,
+): Fault {
   let left = times;
-  return (command) => found.test(line(command)) && left-- > 0 ? result : undefined;
+  const isMeant = typeof found === "function"
+    ? found
+    : (command: Command): boolean => found.test(line(command));
+  return (command) => isMeant(command) && left-- > 0 ? result : undefined;
 }
 
 async function standing(): Promise<World> {
@@ -45,9 +54,9 @@ async function standing(): Promise<World> {
 
 for (const busy of BUSY) {
   Deno.test(`a load that meets another one (${busy.stderr.trim()}) is tried once more`, async () => {
-    for (const anchor of ["bridgewall/default", "bridgewall/~default"]) {
+    for (const anchor of ANCHORS) {
       const world = await standing();
-      const fault = failing(new RegExp(`pfctl -a ${anchor} -f -`), busy, 1);
+      const fault = failing((command) => line(command) === `pfctl -a ${anchor} -f -`, busy, 1);
       const { error, said, changes } = await run(world, DEFINITIONS, bringUp("default"), fault);
       assertEquals(error, undefined);
       assertEquals(changes.filter((one) => one.startsWith("-M")).length, 2);
@@ -64,10 +73,10 @@ for (const busy of BUSY) {
 
 Deno.test("loads that fail for good leave the host as it was, and say what was loaded", async () => {
   for (const result of [...BUSY, SYNTAX]) {
-    for (const anchor of ["bridgewall/default", "bridgewall/~default"]) {
+    for (const anchor of ANCHORS) {
       const world = await standing();
       const before = describeWorld(world);
-      const fault = failing(new RegExp(`pfctl -a ${anchor} -f -`), result);
+      const fault = failing((command) => line(command) === `pfctl -a ${anchor} -f -`, result);
       const { error } = await run(world, DEFINITIONS, bringUp("default"), fault);
       assert(error instanceof StepFailedError, String(error));
       assertMatch(
@@ -75,7 +84,7 @@ Deno.test("loads that fail for good leave the host as it was, and say what was l
         /^Cannot load the pf rules of network "default": pfctl exited with/,
       );
       assert(error.message.includes(result.stderr.trim().split("\n")[0] ?? ""));
-      assertMatch(error.message, /^ ?3 \| .+ on re0|^ ?3 \| pass quick/m);
+      assertMatch(error.message, /^ ?3 \| (table|block|pass) /m);
       assertEquals(describeWorld(world), before);
     }
   }
@@ -93,7 +102,7 @@ Deno.test("connections that cannot be ended are a warning, on the way up and on 
   const world = freebsdWorld();
   const fault = failing(/ -M -k 192/, { status: 1, stderr: "pfctl: illegal option -- M\n" });
   const upward = await run(world, DEFINITIONS, bringUp("default"), fault);
-  assertEquals([upward.error, world.anchors.size], [undefined, 2]);
+  assertEquals([upward.error, world.anchors.size], [undefined, 3]);
   assertMatch(
     upward.said.join("\n"),
     /Connections of network "default" may go on .*illegal option/,
@@ -124,7 +133,7 @@ Deno.test("with pf disabled networks come up, and it is said that no packet meet
     };
     return await bringUp("default", "natnet")({ ...context, host });
   });
-  assertEquals([error, world.anchors.size], [undefined, 4]);
+  assertEquals([error, world.anchors.size], [undefined, 6]);
   const warned = said.filter((text) =>
     text.startsWith("pf is disabled, so no packet meets a rule")
   );

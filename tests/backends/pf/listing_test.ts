@@ -10,7 +10,10 @@ import { type Anchors, runPfctl } from "../../support/model_pf.ts";
 const POLICY = filtered(
   "<forward mode='nat'/><ip address='10.44.0.1' prefix='24'/><ip address='10.45.0.1' prefix='32'/>",
 );
-const [BRIDGE, BEYOND] = networkAnchors(POLICY, { root: "bridgewall", defaultInterface: "re0" });
+const [BRIDGE, GUARD, BEYOND] = networkAnchors(POLICY, {
+  root: "bridgewall",
+  defaultInterface: "re0",
+});
 
 /** What pfctl answers when the anchor holds this text, and what it prints is changed like that. */
 function answersFor(
@@ -40,7 +43,7 @@ function changed(change: (printed: string) => string): readonly string[] {
 }
 
 Deno.test("what was loaded is found again as it was", () => {
-  for (const anchor of [BRIDGE, BEYOND]) {
+  for (const anchor of [GUARD, BRIDGE, BEYOND]) {
     assert(anchor !== undefined);
     assertEquals(differences(anchor, answersFor(anchor, formatAnchor(anchor))), ["equal"]);
   }
@@ -108,7 +111,9 @@ Deno.test("a rule that is missing, foreign or moved is named", () => {
 
 Deno.test("a table that holds something else is named with both", () => {
   assertEquals(
-    changed((printed) => printed.replace("   10.44.0.0/24\n   10.45.0.1\n", "   10.44.0.0/16\n")),
+    changed((printed) =>
+      printed.replace(/^ {3}10.44.0.0\/24\n {3}10.45.0.1\n$/, "   10.44.0.0/16\n")
+    ),
     ['Table <subnets> of anchor "bridgewall/lan" holds 10.44.0.0/16 instead of 10.44.0.0/24, 10.45.0.1'],
   );
 });

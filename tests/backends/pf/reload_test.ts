@@ -9,6 +9,7 @@ const DEFINITIONS = {
   default: definitionOf("bsd-default"),
   natnet: definitionOf("bsd-natnet"),
   isolated: `<network><name>default</name><bridge name='virbr0'/>${IP}</network>`,
+  routed: definitionOf("bsd-default").replace("mode='nat'", "mode='route'"),
   moved: definitionOf("bsd-default").replaceAll("192.168.122.", "192.168.99."),
 };
 
@@ -19,8 +20,9 @@ async function worldWith(...names: readonly (keyof typeof DEFINITIONS)[]): Promi
   return world;
 }
 
-const LOADS_OF_DEFAULT = ["-a bridgewall/default -f -", "-a bridgewall/~default -f -"];
-const FLUSHES_OF_DEFAULT = ["-a bridgewall/default -F all", "-a bridgewall/~default -F all"];
+const ANCHORS_OF_DEFAULT = ["bridgewall/default", "bridgewall/+default", "bridgewall/~default"];
+const LOADS_OF_DEFAULT = ANCHORS_OF_DEFAULT.map((path) => `-a ${path} -f -`);
+const FLUSHES_OF_DEFAULT = ANCHORS_OF_DEFAULT.map((path) => `-a ${path} -F all`);
 
 function ends(subnet: string): readonly string[] {
   return [`-M -k ${subnet}`, `-M -k 0.0.0.0/0 -k ${subnet}`];
@@ -72,12 +74,21 @@ Deno.test("a network that gets another mode has its anchors replaced, and connec
   assert(!(world.anchors.get("bridgewall/default") ?? "").includes("natdst"));
 });
 
+Deno.test("a network that others may reach now has no guard any more", async () => {
+  const world = await worldWith("default");
+  const { changes } = await run(world, DEFINITIONS, bringUp("routed"));
+  assertEquals(changes.filter((line) => /\/\+default/.test(line)), [
+    "-a bridgewall/+default -F all",
+  ]);
+  assertEquals([...world.anchors.keys()], ["bridgewall/default", "bridgewall/~default"]);
+});
+
 Deno.test("a network that gets other addresses ends the connections of the old ones as well", async () => {
   const world = await worldWith("default");
   const { changes } = await run(world, DEFINITIONS, bringUp("moved"));
-  assertEquals(changes.slice(0, 2), LOADS_OF_DEFAULT);
+  assertEquals(changes.slice(0, 3), LOADS_OF_DEFAULT);
   assertEquals(
-    changes.slice(2).toSorted(),
+    changes.slice(3).toSorted(),
     [...ends("192.168.99.0/24"), ...ends("192.168.122.0/24")].toSorted(),
   );
 });
@@ -144,7 +155,7 @@ Deno.test("an interrupted command is put right without a default route", async (
   const lost = { ...world, facts: { ...world.facts, routes: [] } };
   const { error } = await run(lost, DEFINITIONS, bringUp("isolated"));
   assertEquals(error, undefined);
-  assertEquals([...lost.anchors.keys()], ["bridgewall/default", "bridgewall/~default"]);
+  assertEquals([...lost.anchors.keys()], ANCHORS_OF_DEFAULT);
 });
 
 Deno.test("a network that goes takes its rules, tables and connections along, and no others", async () => {

@@ -1,7 +1,7 @@
 /** Guests that try to get past the rules of their bridge. */
 import { assert, assertEquals } from "@std/assert";
 import type { PfHost } from "../../support/pf/pf_host.ts";
-import { type Packet, packet } from "../../support/pf/pf_packet.ts";
+import { describePacket, type Packet, packet } from "../../support/pf/pf_packet.ts";
 import { BRIDGE_SETTINGS, hostWith, MAIN_RULESETS } from "./scene.ts";
 
 const MEMBERS = BRIDGE_SETTINGS["pf on members"] ?? {};
@@ -63,4 +63,69 @@ Deno.test("where pf has no address to give, packets are stopped, by any FreeBSD"
     );
     assertEquals(delivered, false);
   }
+});
+
+const ALICE = "192.168.122.10";
+const NATNET = "10.0.100.130";
+
+Deno.test("guests of two networks that help each other do not get through to each other", () => {
+  for (const main of Object.values(MAIN_RULESETS)) {
+    for (const protocol of ["udp", "tcp", "gre"] as const) {
+      const host = hostWith(main);
+      const one = packet(protocol, `${ALICE}:500`, `${NATNET}:500`);
+      const other = packet(protocol, `${NATNET}:500`, `${ALICE}:500`);
+      for (let round = 0; round < 2; round++) {
+        assertEquals(host.fromGuest("virbr0", "tap0", one).delivered, false);
+        assertEquals(host.fromGuest("virbr1", "tap2", other).delivered, false);
+      }
+    }
+  }
+});
+
+Deno.test("guests without addresses get nowhere with those of others", () => {
+  const host = hostWith(LOOSE);
+  for (const source of [ALICE, "10.0.120.77", "198.51.100.77", "198.51.101.77", "10.0.130.77"]) {
+    for (const to of ["192.0.9.9", "192.0.3.9", ALICE, "10.0.120.7", "198.51.100.7", NATNET]) {
+      const { delivered } = host.fromGuest(
+        "virbr6",
+        "tap12",
+        packet("udp", `${source}:1`, `${to}:53`),
+      );
+      assertEquals([source, to, delivered], [source, to, false]);
+    }
+  }
+});
+
+Deno.test("a neighbour makes no way out for an isolated guest, whatever pf sees of members", () => {
+  for (const main of Object.values(MAIN_RULESETS)) {
+    const host = hostWith(main, MEMBERS);
+    const sent = packet("udp", "10.0.120.7:1", "198.51.100.7:53");
+    host.betweenGuests("virbr3", "tap7", "tap6", sent);
+    assertEquals(host.fromGuest("virbr2", "tap4", sent).delivered, false);
+  }
+});
+
+Deno.test("a guest that says to be the host goes no other way than a guest", () => {
+  const host = hostWith(LOOSE);
+  const ways = [
+    ["virbr4", "tap8", "10.0.130.1", "192.0.9.9"],
+    ["virbr0", "tap0", "192.168.122.1", "192.0.3.9"],
+    ["virbr5", "tap10", "198.51.101.1", "192.0.9.9"],
+  ] as const;
+  for (const [bridge, member, source, to] of ways) {
+    const { delivered } = host.fromGuest(bridge, member, packet("udp", `${source}:1`, `${to}:53`));
+    assertEquals([source, delivered], [source, false]);
+  }
+});
+
+Deno.test("what is refused from outside opens no way for the answer, translated or not", () => {
+  const host = hostWith(LOOSE);
+  const asked = packet("udp", "192.0.9.9:53", `${ALICE}:1`);
+  assertEquals(host.fromOutside("re0", asked).delivered, false);
+  const { packet: seen } = host.fromGuest(
+    "virbr0",
+    "tap0",
+    packet("udp", `${ALICE}:1`, "192.0.9.9:53"),
+  );
+  assertEquals(describePacket(seen).includes(ALICE), false);
 });

@@ -107,6 +107,7 @@ Deno.test("a plan for FreeBSD is made anywhere: by its platform, by its backend,
     assertEquals(text.filter((line) => /^(#|nat)/.test(line)), [
       "# pfctl -a bridgewall/lan -f -",
       "nat pass on em0 inet from 10.0.0.0/24 to <natdst> -> (em0) port 1024:65535",
+      "# pfctl -a bridgewall/+lan -f -",
       "# pfctl -a 'bridgewall/~lan' -f -",
       "# sysctl net.inet.ip.forwarding=1",
       "# pfctl -M -k 10.0.0.0/24",

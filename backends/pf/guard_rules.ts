@@ -1,0 +1,34 @@
+/**
+ * What no rule of another network may let through, as rules of pf. Met before all others, so that nothing
+ * is let in, and no state made of it, that would be stopped on its way out.
+ */
+import type { FamilyPolicy } from "../../core/policy/policy.ts";
+import { GUESTS, REJECTED, SUBNETS } from "./bridge_rules.ts";
+import type { FilterRule } from "./script.ts";
+
+/** The rules for the addresses that the network has; none where all may reach them. */
+export function guardRules(name: string, { forwarding }: FamilyPolicy): readonly FilterRule[] {
+  const block = { action: "block return", family: "inet", label: `${name} ${REJECTED}` } as const;
+  const into: FilterRule = {
+    ...block,
+    direction: "in",
+    from: { ...SUBNETS, isExcluded: true },
+    to: GUESTS,
+  };
+  if (forwarding.direction === "none") return [into];
+  const { device } = forwarding;
+  const elsewhere = device === undefined ? undefined : { device, isElsewhere: true };
+  return [
+    ...(forwarding.direction === "replies" ? [into] : []),
+    ...(forwarding.direction === "both" && elsewhere !== undefined
+      ? [{ ...into, ...elsewhere }]
+      : []),
+    ...(elsewhere === undefined ? [] : [{
+      ...block,
+      direction: "out" as const,
+      ...elsewhere,
+      from: GUESTS,
+      to: { table: "elsewhere" as const },
+    }]),
+  ];
+}

@@ -1,0 +1,254 @@
+/** Networks of every kind on a FreeBSD host, and packets that have something to do with them. */
+import fc from "fast-check";
+import { formatAddress, type IpAddress, rangeOf, subnetOf } from "../../../core/address.ts";
+import { parseNetwork } from "../../../core/network/parse_network.ts";
+import { derivePolicy } from "../../../core/policy/derive_policy.ts";
+import type { FilteredPolicy } from "../../../core/policy/policy.ts";
+import { XML_TEXTS } from "../../support/arbitrary.ts";
+import { address, subnet } from "../../support/definitions.ts";
+import { type Packet, packet } from "../../support/pf/pf_packet.ts";
+import type { ProtocolName } from "../../support/pf/pf_rules.ts";
+import { type Entry, wayTo, type World } from "./oracle.ts";
+import { BRIDGE_SETTINGS, MAIN_RULESETS } from "./scene.ts";
+
+/** A packet that comes to the host. */
+export interface Sending {
+  readonly entry: Entry;
+  readonly sent: Packet;
+}
+
+/** A host with networks, and packets that each come to a host where nothing has been sent yet. */
+export interface Case {
+  readonly definitions: readonly string[];
+  readonly world: World;
+  /** By its name in the scene. */
+  readonly main: string;
+  /** By its name in the scene: what pf sees of bridges. */
+  readonly setting: string;
+  readonly sendings: readonly Sending[];
+}
+
+/** The ways to the outside that the host of the scene has. */
+const UPLINKS: World["uplinks"] = [
+  { name: "re0", address: address("203.0.113.2"), leadsTo: [subnet("203.0.113.0/24")] },
+  {
+    name: "em1",
+    address: address("192.0.2.2"),
+    leadsTo: [subnet("192.0.2.0/24"), subnet("192.0.3.0/24")],
+  },
+];
+
+type Addresses = fc.Arbitrary<string>;
+
+function oneOf(...addresses: readonly IpAddress[]): Addresses {
+  return fc.constantFrom(...addresses).map(formatAddress);
+}
+
+/** Where others are, by the interface that leads to them. */
+const OUTSIDE: Readonly<Record<string, Addresses>> = {
+  re0: fc.constantFrom("203.0.113.200", "192.0.9.9", "172.16.0.1"),
+  em1: fc.constantFrom("192.0.2.200", "192.0.3.9"),
+};
+
+/** Guests that have no address from the definition. */
+const STRANGERS = ["169.254.7.7", "169.254.7.8"].map(address);
+
+/** Those of the host beyond its bridges, and one that nobody has. */
+const ODD = ["203.0.113.2", "192.0.2.2", "0.0.0.0"].map(address);
+
+const FOR_ALL = fc.constantFrom("255.255.255.255", "224.0.0.1", "224.0.0.251", "239.255.255.250");
+
+/** Short plain ones, so that anchors come in every order, and such as a definition can hold. */
+const NAMES = fc.oneof(
+  { weight: 2, arbitrary: fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,2}$/) },
+  XML_TEXTS.map((text) => text.replace(/[/\r\n]/g, "")).filter((text) => text !== ""),
+);
+
+const NATS = fc.record({
+  ports: fc.constantFrom("", "1 2", "1 65535", "1023 1024", "40000 40009", "65534 65535"),
+  from: fc.integer({ min: 16, max: 100 }),
+  addresses: fc.constantFrom(0, 0, 1, 2, 7, 64),
+}).map(({ ports, from, addresses }) => {
+  const [first, last] = ports.split(" ");
+  const start = `203.0.113.${from}`;
+  const end = `203.0.113.${from + addresses - 1}`;
+  return [
+    addresses === 0 ? "" : `<address start='${start}' end='${end}'/>`,
+    ports === "" ? "" : `<port start='${first}' end='${last}'/>`,
+  ].join("");
+});
+
+/** Somewhere in a block of 256 addresses; whether the host has the last one that it can have. */
+const PLOTS = fc.record({
+  prefix: fc.constantFrom(24, 24, 25, 28, 30),
+  at: fc.nat({ max: 255 }),
+  isLast: fc.boolean(),
+});
+
+const SHAPES = fc.record({
+  name: NAMES,
+  bridge: fc.nat({ max: 30 }).map((number) => `virbr${number}`),
+  mode: fc.constantFrom("isolated", "nat", "nat", "route", "route"),
+  device: fc.constantFrom("", "", "", " dev='re0'", " dev='em1'"),
+  nat: NATS,
+  // None now and then.
+  plots: fc.tuple(fc.nat({ max: 9 }), fc.array(PLOTS, { minLength: 1, maxLength: 3 }))
+    .map(([chance, plots]) => chance === 0 ? [] : plots),
+  routes: fc.array(fc.constantFrom(24, 26, 32), { maxLength: 2 }),
+  ipv6: fc.boolean(),
+});
+
+type Shape = typeof SHAPES extends fc.Arbitrary<infer S> ? S : never;
+
+/** Blocks of networks are next to one another, so that what ends a bit too late is seen. */
+function definitionOf({ name, bridge, plots, ...shape }: Shape, index: number): string {
+  const block = (number: number): string => `10.0.${5 * index + number}.0`;
+  const links = plots.map(({ prefix, at, isLast }, number) => {
+    const { start, end } = rangeOf(
+      subnetOf(address(block(number).replace(/0$/, `${at}`)), prefix),
+    );
+    const host = { ...start, value: isLast ? end.value - 1n : start.value + 1n };
+    return { host: formatAddress(host), prefix };
+  });
+  const [first] = links;
+  const mode = first === undefined ? "isolated" : shape.mode;
+  const routes = first === undefined
+    ? []
+    : shape.routes.map((prefix, number) =>
+      `<route address='${block(3 + number)}' prefix='${prefix}' gateway='${first.host}'/>`
+    );
+  const device = mode === "isolated" ? "" : shape.device;
+  const nat = mode === "nat" ? `<nat>${shape.nat}</nat>` : "";
+  return [
+    `<network${shape.ipv6 ? " ipv6='yes'" : ""}><name>${escaped(name)}</name>`,
+    `<bridge name='${bridge}'/>`,
+    mode === "isolated" ? "" : `<forward mode='${mode}'${device}>${nat}</forward>`,
+    ...links.map(({ host, prefix }) => `<ip address='${host}' prefix='${prefix}'/>`),
+    ...routes,
+    "</network>",
+  ].join("");
+}
+
+function escaped(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
+
+function policyOf(definition: string): FilteredPolicy {
+  const network = parseNetwork(definition, "test.xml");
+  const policy = derivePolicy({ network, bridge: network.bridge.name ?? "" });
+  if (policy.kind !== "filtered") throw new Error(`${policy.kind}: ${definition}`);
+  return policy;
+}
+
+/** The ends of the subnets, an address in the middle, and the host's. */
+function inside({ families }: FilteredPolicy): readonly IpAddress[] {
+  const near = families.flatMap(({ subnets }) => subnets).flatMap((one) => {
+    const { start, end } = rangeOf(one);
+    const middle = (start.value + end.value) / 2n;
+    return [start, { ...start, value: middle }, { ...end, value: end.value - 1n }, end];
+  });
+  return [...near, ...families.flatMap(({ hostAddresses }) => hostAddresses)];
+}
+
+/** What is next to the subnets on both sides. */
+function beside({ families }: FilteredPolicy): readonly IpAddress[] {
+  return families.flatMap(({ subnets }) => subnets).flatMap((one) => {
+    const { start, end } = rangeOf(one);
+    return [{ ...start, value: start.value - 1n }, { ...end, value: end.value + 1n }];
+  });
+}
+
+const PORTS = fc.oneof(
+  fc.constantFrom(1, 53, 67, 68, 443, 1024, 65535),
+  fc.integer({ min: 1, max: 65535 }),
+);
+
+/** Protocol, and the port of each end; for an echo its id, and 0 where there is none. */
+const PROBES: fc.Arbitrary<readonly [ProtocolName, number, number]> = fc.oneof(
+  fc.tuple(fc.constantFrom("tcp", "udp"), PORTS, PORTS),
+  PORTS.map((id) => ["icmp", id, id] as const),
+  fc.constantFrom("gre", "esp").map((protocol) => [protocol, 0, 0] as const),
+);
+
+function packets(from: Addresses, to: Addresses): fc.Arbitrary<Packet> {
+  const end = (text: string, port: number): string => port === 0 ? text : `${text}:${port}`;
+  return fc.tuple(PROBES, from, to).map(([[protocol, port, other], source, destination]) =>
+    packet(protocol, end(source, port), end(destination, other))
+  );
+}
+
+function enters(entry: Entry, packets: fc.Arbitrary<Packet>): fc.Arbitrary<Sending> {
+  return packets.map((sent) => ({ entry, sent }));
+}
+
+/** What guests send, with addresses of their own most of the time. */
+function fromGuests(
+  policy: FilteredPolicy,
+  others: readonly Addresses[],
+  all: Addresses,
+): readonly fc.Arbitrary<Sending>[] {
+  const isStranger = policy.families.length === 0;
+  const own = oneOf(...isStranger ? STRANGERS : inside(policy));
+  const from = fc.oneof({ weight: 3, arbitrary: own }, all);
+  const discover = packet("udp", "0.0.0.0:68", "255.255.255.255:67");
+  const report = own.map((one) => packet("igmp", one, "224.0.0.22", { ipOptions: true }));
+  const toAll = fc.oneof(packets(from, FOR_ALL), report, fc.constant(discover));
+  const ipv6 = fc.constantFrom("[fd00::b]:2", "[2001:db8:9::9]:80")
+    .map((to) => packet("tcp", "[fd00::a]:1", to));
+  const beyond = [...Object.values(OUTSIDE), ...others, all];
+  return [
+    ...beyond.map((to) => enters({ kind: "guest", policy }, packets(from, to))),
+    enters({ kind: "neighbour", policy }, packets(from, fc.oneof(own, own, all))),
+    enters({ kind: "copy for neighbour", policy }, toAll),
+    enters({ kind: "copy for host", policy }, toAll),
+    fc.constantFrom("guest", "neighbour").chain((kind) => enters({ kind, policy }, ipv6)),
+  ];
+}
+
+function sendingsTo(world: World): fc.Arbitrary<Sending> {
+  const { policies, uplinks } = world;
+  const known = [...STRANGERS, ...policies.flatMap(inside)];
+  const guestsOf = (policy: FilteredPolicy): readonly IpAddress[] =>
+    inside(policy).filter((one) => wayTo(world, one) === policy.bridge);
+  const guests = oneOf(...STRANGERS, ...policies.flatMap(guestsOf));
+  const more = oneOf(...known, ...policies.flatMap(beside), ...ODD);
+  const all = fc.oneof({ weight: 3, arbitrary: more }, ...Object.values(OUTSIDE), FOR_ALL);
+  const hosts = policies.flatMap(({ families }) => families)
+    .flatMap(({ hostAddresses }) => hostAddresses);
+  const ofHost = oneOf(...hosts, ...uplinks.map((one) => one.address));
+  return fc.oneof(
+    ...policies.flatMap((policy) => {
+      const others = policies.filter((one) => one !== policy).flatMap(guestsOf);
+      const far = others.length === 0 ? guests : oneOf(...others);
+      return fromGuests(policy, [far, far, ofHost], all);
+    }),
+    ...policies.flatMap(() => uplinks).map(({ name }) =>
+      enters({ kind: "uplink", name }, packets(fc.oneof(OUTSIDE[name] ?? all, all), guests))
+    ),
+    enters({ kind: "host" }, packets(ofHost, guests)),
+  );
+}
+
+/** Hosts with one to five networks, and what is sent to them. */
+export const CASES: fc.Arbitrary<Case> = fc.record({
+  // Few of them most of the time, for speed.
+  shapes: fc.constantFrom(2, 2, 5).chain((maxLength) =>
+    fc.uniqueArray(SHAPES, {
+      minLength: 1,
+      maxLength,
+      comparator: (one, other) => one.name === other.name || one.bridge === other.bridge,
+    })
+  ),
+  main: fc.constantFrom(...Object.keys(MAIN_RULESETS)),
+  setting: fc.constantFrom(...Object.keys(BRIDGE_SETTINGS)),
+}).chain(({ shapes, main, setting }) => {
+  const definitions = shapes.map(definitionOf);
+  const { pfilBridge = false, pfilMember = false } = BRIDGE_SETTINGS[setting] ?? {};
+  const world: World = {
+    policies: definitions.map(policyOf),
+    uplinks: UPLINKS,
+    sees: { bridges: pfilBridge, members: pfilMember },
+  };
+  return fc.array(sendingsTo(world), { minLength: 1, maxLength: 5 })
+    .map((sendings) => ({ definitions, world, main, setting, sendings }));
+});

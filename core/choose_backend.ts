@@ -61,7 +61,12 @@ function refuseForeign(
   throw new NoBackendError(
     `Cannot use the backend "${chosen.name}" on this host: it works on ` +
       `${PLATFORM_NAMES[chosen.platform]}, and this is ${PLATFORM_NAMES[platform]}`,
-    `Choose one of ${namesOn(backends, platform)}. \`bridgewall plan\` can use any`,
+    [
+      ...(backends.some((one) => one.platform === platform)
+        ? [`Choose one of ${namesOn(backends, platform)}`]
+        : []),
+      "`bridgewall plan` can use any",
+    ].join(". "),
   );
 }
 

@@ -3,7 +3,12 @@ import type { Command } from "../../core/command.ts";
 import type { Answers } from "../../core/firewall_backend.ts";
 import { FILTER_QUESTION, type Problem } from "./main_ruleset.ts";
 
-const KEYS = ["net.link.bridge.pfil_member", "net.link.bridge.pfil_local_phys"];
+const MEMBER_KEY = "net.link.bridge.pfil_member";
+
+/** Does something only beside the other. */
+const LOCAL_KEY = "net.link.bridge.pfil_local_phys";
+
+const KEYS = [MEMBER_KEY, LOCAL_KEY];
 
 /** Without the module if_bridge there are no such settings. */
 export const MEMBERS_QUESTION: Command = { program: "sysctl", args: ["-i", ...KEYS] };
@@ -15,10 +20,11 @@ export const MEMBERS_QUESTION: Command = { program: "sysctl", args: ["-i", ...KE
  */
 export function memberProblems(answers: Answers): readonly Problem[] {
   const settings = linesOf(answers, MEMBERS_QUESTION);
+  // A rule for an interface by its name is one for an uplink: members come and go.
   const floats = linesOf(answers, FILTER_QUESTION).some((line) =>
-    /^pass .* (keep|modulate|synproxy) state/.test(line) && !line.includes("if-bound")
+    /^pass .* (keep|modulate|synproxy) state/.test(line) && !/ on |if-bound/.test(line)
   );
-  if (!floats) return [];
+  if (!floats || !settings.includes(`${MEMBER_KEY}: 1`)) return [];
   return KEYS.filter((key) => settings.includes(`${key}: 1`)).map((key) => ({
     sentence: `${key} is 1, so packets of guests meet the main ruleset of pf on the member ` +
       "interface first, and what it passes there with state passes on the bridge too",

@@ -1,7 +1,7 @@
 /** What happens on the bridge of one network, as rules of pf. */
 import { parseSubnet, type Subnet } from "../../core/address.ts";
 import type { FamilyPolicy } from "../../core/policy/policy.ts";
-import type { Endpoint, FilterRule } from "./script.ts";
+import type { Endpoint, FilterRule, Tag } from "./script.ts";
 
 /** The label of rules by which others open connections to guests, behind the network's name. */
 export const GUESTS_IN = "guests-in";
@@ -58,7 +58,17 @@ export function rulesOnBridge(
  */
 function amongGuests(name: string, device: string): readonly FilterRule[] {
   const on = { action: "pass", device, family: "inet" } as const;
+  const among = { from: SUBNETS, to: SUBNETS, label: `${name} guests` } as const;
   return [
+    {
+      ...on,
+      action: "block drop",
+      direction: "out",
+      from: "any",
+      to: "any",
+      label: `${name} spoofed`,
+      tagged: memberTag(name),
+    },
     {
       ...on,
       udp: { sourcePort: 68, destinationPort: 67 },
@@ -66,18 +76,39 @@ function amongGuests(name: string, device: string): readonly FilterRule[] {
       to: BROADCAST,
       label: `${name} dhcp`,
     },
-    ...amongMembers(name, on, SUBNETS),
+    { ...on, direction: "in", ...among, tag: "bridgewall-bridge" },
+    { ...on, direction: "out", ...among },
+    ...toAll(name, on, SUBNETS),
   ];
 }
 
-/** Between all of these, whatever the interface is that the rules are for. */
-export function amongMembers(
+/**
+ * The same where pf sees members of the bridge, whose names are not known (pfil_member in if_bridge(4)).
+ *
+ * What comes in by another interface with the address of a guest looks like that, but then it is routed: it
+ * goes out on the bridge without having come in there, and the tag tells.
+ */
+export function amongMembers(name: string): readonly FilterRule[] {
+  const on = { action: "pass", family: "inet" } as const;
+  const among = { from: GUESTS, to: GUESTS, label: `${name} guests` } as const;
+  return [
+    { ...on, direction: "in", ...among, tag: memberTag(name) },
+    { ...on, direction: "out", ...among },
+    ...toAll(name, on, GUESTS),
+  ];
+}
+
+/** On packets between guests that came in by another interface than the bridge. */
+function memberTag(name: string): Tag {
+  return `bridgewall-member-${name}`;
+}
+
+function toAll(
   name: string,
   on: Pick<FilterRule, "action" | "device" | "family">,
   all: Endpoint,
 ): readonly FilterRule[] {
   return [
-    { ...on, from: all, to: all, label: `${name} guests` },
     { ...on, from: all, to: MULTICAST, allowsOptions: true, label: `${name} multicast` },
     { ...on, from: all, to: BROADCAST, label: `${name} broadcast` },
   ];

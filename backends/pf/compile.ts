@@ -16,7 +16,7 @@ import { anchorPaths } from "./anchor_path.ts";
 import { memberProblems } from "./bridge_members.ts";
 import { endingCommands, endingSteps } from "./connections.ts";
 import { compareAnchor, tablesLeft } from "./listing.ts";
-import { findProblems, STATUS_QUESTION } from "./main_ruleset.ts";
+import { findProblems } from "./main_ruleset.ts";
 import { networkAnchors } from "./ruleset.ts";
 import { type Anchor, formatAnchor } from "./script.ts";
 import {
@@ -61,7 +61,7 @@ export function compileChange(
     }),
     // A load takes the place of all that was there: nothing has to be taken away beforehand.
     reset: [],
-    unseen: facts.answers.to(STATUS_QUESTION)?.status === 127 ? ["pfctl"] : [],
+    unseen: [],
   };
 }
 
@@ -110,7 +110,7 @@ function networkChange(policy: FilteredPolicy, known: Surroundings, facts: Facts
   }));
   // What let connections begin that would not be allowed now: other rules, or none.
   const ends = isNew(policy, known.root, facts) ||
-    anchors.some(({ found }) => found.kind === "different" && !found.isEmpty);
+    anchors.some(({ found }) => found.kind === "different");
   const changed = anchors.filter(({ found }) => found.kind !== "equal");
   return {
     network: policy.network,

@@ -64,7 +64,8 @@ function refuseSilence(question: Command, answers: Answers): void {
 
 function questionsOf(root: string, policy: FilteredPolicy): readonly Command[] {
   const { guard, bridge, beyond } = anchorPaths(root, policy);
-  return [...[guard, bridge, beyond].flatMap(listingQuestions), labelsQuestion(bridge)];
+  const paths = [guard, bridge, beyond];
+  return [...paths.flatMap(listingQuestions), ...paths.map(labelsQuestion)];
 }
 
 /** Names what is below an anchor, one path a line: children, or all descendants (FreeBSD 15). */
@@ -137,15 +138,12 @@ function isOurs(root: string, path: string): boolean {
  */
 function networkTraffic(root: string, policy: FilteredPolicy, answers: Answers): NetworkInspection {
   const { network } = policy;
-  const { name, bridge } = anchorPaths(root, policy);
-  const lines = (answers.to(labelsQuestion(bridge))?.stdout ?? "").split("\n");
-  const counted = lines.flatMap((line) => {
-    const [, label, numbers = ""] = /^\s*(.+?)((?: \d+){8})$/.exec(line) ?? [];
-    return label === undefined ? [] : [{ label, numbers: numbers.trim().split(" ").map(Number) }];
-  });
-  if (counted.length === 0) return { network };
-  const sum = (what: string, packets: number): Traffic => {
-    const own = counted.filter(({ label }) => `${label} `.startsWith(`${name} ${what} `));
+  const { name, guard, bridge, beyond } = anchorPaths(root, policy);
+  const onBridge = countedLines(bridge, answers);
+  if (onBridge.length === 0) return { network };
+  const everywhere = [guard, bridge, beyond].flatMap((path) => countedLines(path, answers));
+  const sum = (lines: readonly CountedLine[], what: string, packets: number): Traffic => {
+    const own = lines.filter(({ label }) => `${label} `.startsWith(`${name} ${what} `));
     const add = (index: number): number =>
       own.reduce((total, { numbers }) => total + (numbers[index] ?? 0), 0);
     return { packets: add(packets), bytes: add(packets + 1) };
@@ -155,11 +153,24 @@ function networkTraffic(root: string, policy: FilteredPolicy, answers: Answers):
     network,
     traffic: {
       // Coming in on the bridge is going out of the network.
-      out: total(sum(GUESTS_OUT, incoming), sum(GUESTS_IN, incoming)),
-      in: total(sum(GUESTS_OUT, outgoing), sum(GUESTS_IN, outgoing)),
-      rejected: sum(REJECTED, all),
+      out: total(sum(onBridge, GUESTS_OUT, incoming), sum(onBridge, GUESTS_IN, incoming)),
+      in: total(sum(onBridge, GUESTS_OUT, outgoing), sum(onBridge, GUESTS_IN, outgoing)),
+      rejected: sum(everywhere, REJECTED, all),
     },
   };
+}
+
+interface CountedLine {
+  readonly label: string;
+  readonly numbers: readonly number[];
+}
+
+function countedLines(path: string, answers: Answers): readonly CountedLine[] {
+  const lines = (answers.to(labelsQuestion(path))?.stdout ?? "").split("\n");
+  return lines.flatMap((line) => {
+    const [, label, numbers = ""] = /^\s*(.+?)((?: \d+){8})$/.exec(line) ?? [];
+    return label === undefined ? [] : [{ label, numbers: numbers.trim().split(" ").map(Number) }];
+  });
 }
 
 function total(one: Traffic, other: Traffic): Traffic {

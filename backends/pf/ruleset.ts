@@ -5,7 +5,7 @@
  * ```text
  * anchor "bridgewall/*"
  *   bridgewall/+NAME   what nobody may send to its guests, and its guests not by another interface
- *   bridgewall/NAME    on BR: guests among themselves, services, outward; then block quick on BR
+ *   bridgewall/NAME    translation; on BR: guests among themselves, outward; then block quick on BR
  *   bridgewall/~NAME   on any other interface: what comes from its guests, and what goes to them
  * ```
  *
@@ -165,7 +165,7 @@ function beyondAnchor(
     translation: [],
     // Members of the bridge come first: pf sees their packets too where pfil_member is 1.
     filter: [
-      ...amongMembers(name, { action: "pass", family: "inet" }, GUESTS),
+      ...amongMembers(name),
       ...rulesBeyond(name, own),
     ],
   };

@@ -116,12 +116,15 @@ Deno.test("status counts what guests sent, what they got, and what was rejected"
     "default dhcp 9 1 328 1 328 0 0 0",
     "default guests-out 7 30 3000 20 2000 10 1000 4",
     "default rejected 5 3 180 2 120 1 60 0",
-    "default rejected confined 5 2 80 0 0 2 80 0",
   ].map((line) => `${line}\n`).join("");
   const { text, json } = await look(
     await worldWithBoth(),
     (context) => status(context, { names: ["default"], all: false }),
-    { "-a bridgewall/default -s labels": { stdout: labels } },
+    {
+      "-a bridgewall/default -s labels": { stdout: labels },
+      "-a bridgewall/+default -s labels": { stdout: "default rejected 5 2 80 2 80 0 0 0\n" },
+      "-a bridgewall/~default -s labels": { stdout: "default guests 5 9 900 9 900 0 0 0\n" },
+    },
   );
   assertMatch(text[1] ?? "", /^default +nat +virbr0 .* pf +2\.0 KiB +1000 B +5 packets +active$/);
   const { networks } = json as { readonly networks: readonly { readonly traffic: unknown }[] };

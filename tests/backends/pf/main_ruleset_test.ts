@@ -115,6 +115,12 @@ Deno.test("states of the main ruleset that float from member to bridge are warne
   const fix = (key: string): string =>
     `Run \`sysctl net.link.bridge.${key}=0\`, or write \`set state-policy if-bound\` into /etc/pf.conf`;
   assertEquals(said(FILTER), [fix("pfil_member"), fix("pfil_local_phys")]);
+  assertEquals(
+    said("pass in on em0 proto tcp from any to any port = ssh flags S/SA keep state\n"),
+    [],
+  );
+  const alone = "net.link.bridge.pfil_member: 0\nnet.link.bridge.pfil_local_phys: 1\n";
+  assertEquals(memberProblems(recordedAnswers({ members: alone, filter: FILTER })), []);
   assertEquals(said('block drop all\nanchor "bridgewall/*" all\n'), []);
   assertEquals(said("pass all flags S/SA keep state (if-bound)\n"), []);
   assertEquals(memberProblems(recordedAnswers({})), []);

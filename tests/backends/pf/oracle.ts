@@ -84,8 +84,8 @@ export const DIFFERENCES = {
   untranslated: "Other networks of ours see the guests of a nat network as they are",
   isolatedHost: "Isolated guests reach the host at its addresses in their own subnets only",
   hostElsewhere: "Only from there does the host reach guests of a nat or isolated network",
-  secondUplink: "The address of a guest is known for false on the external interface of its " +
-    "network only; by another uplink it is that of a neighbour",
+  secondUplink: "By an uplink that its network does not use, the address of a guest is known for " +
+    "false where it is sent to its neighbours only",
   foreignNeighbour: "Where pf sees a bridge, its guests use addresses of their network only",
   members: "On members of a bridge the main ruleset decides about addresses that are no guest's, " +
     "and what it passes with state passes on the bridge too",
@@ -200,7 +200,7 @@ function fromOutside(world: World, by: string, { source, destination }: Packet):
   if (owner !== undefined && owner !== policy) return open(DIFFERENCES.secondUplink);
   if (owner === policy) {
     const isLeft = isOfHost(ipv4Of(policy), source);
-    return isLeft ? open(DIFFERENCES.hostAddress) : arrives(to, DIFFERENCES.secondUplink);
+    return isLeft ? open(DIFFERENCES.hostAddress) : stops(POLICY.spoofed);
   }
   return letsIn(policy, by) ? arrives(to, POLICY.entered) : stops(POLICY.unasked);
 }

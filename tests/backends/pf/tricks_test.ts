@@ -1,7 +1,7 @@
 /** Guests that try to get past the rules of their bridge. */
 import { assert, assertEquals } from "@std/assert";
 import type { PfHost } from "../../support/pf/pf_host.ts";
-import { describePacket, type Packet, packet } from "../../support/pf/pf_packet.ts";
+import { describePacket, type Packet, packet, replyTo } from "../../support/pf/pf_packet.ts";
 import { BRIDGE_SETTINGS, hostWith, MAIN_RULESETS } from "./scene.ts";
 
 const MEMBERS = BRIDGE_SETTINGS["pf on members"] ?? {};
@@ -128,4 +128,27 @@ Deno.test("what is refused from outside opens no way for the answer, translated 
     packet("udp", `${ALICE}:1`, "192.0.9.9:53"),
   );
   assertEquals(describePacket(seen).includes(ALICE), false);
+});
+
+Deno.test("who comes by another interface with the address of a guest is no guest", () => {
+  const forged = [
+    ["em1", "10.0.120.8", "10.0.120.7"],
+    ["em1", "192.168.122.11", ALICE],
+    ["re0", "10.0.130.8", "10.0.130.7"],
+    ["re0", "198.51.101.8", "198.51.101.7"],
+    ["re0", "192.168.122.11", ALICE],
+  ] as const;
+  for (const setup of Object.values(BRIDGE_SETTINGS)) {
+    for (const [by, source, to] of forged) {
+      const host = hostWith(LOOSE, setup);
+      const { delivered } = host.fromOutside(by, packet("udp", `${source}:1`, `${to}:53`));
+      assertEquals([by, source, delivered], [by, source, false]);
+    }
+  }
+});
+
+Deno.test("a reply that a guest of another network forges comes through, as the manual says", () => {
+  const host = hostWith(`set state-policy if-bound\n${LOOSE}`);
+  const out = host.fromGuest("virbr0", "tap0", packet("udp", `${ALICE}:5000`, "192.0.9.9:53"));
+  assert(host.fromGuest("virbr2", "tap4", replyTo(out.packet)).delivered);
 });

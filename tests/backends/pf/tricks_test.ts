@@ -152,3 +152,10 @@ Deno.test("a reply that a guest of another network forges comes through, as the 
   const out = host.fromGuest("virbr0", "tap0", packet("udp", `${ALICE}:5000`, "192.0.9.9:53"));
   assert(host.fromGuest("virbr2", "tap4", replyTo(out.packet)).delivered);
 });
+
+Deno.test("a helper outside makes no way out for an isolated guest, whatever pf sees of members", () => {
+  const host = hostWith(LOOSE, MEMBERS);
+  const asked = packet("udp", "192.0.9.9:53", "10.0.120.7:1000");
+  assertEquals(host.fromOutside("re0", asked).delivered, false);
+  assertEquals(sendTwice(host, OWN), false);
+});

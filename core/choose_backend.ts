@@ -17,10 +17,9 @@ export function namedBackend(
 ): FirewallBackend {
   const chosen = backends.find(({ name }) => name === asked);
   if (chosen !== undefined) return chosen;
-  const names = backends.map(({ name }) => `\`${name}\``).join(", ");
   throw new NoBackendError(
     `Cannot use the backend ${quoted(asked)}: this program has no such backend`,
-    `Choose one of ${names}`,
+    `Choose one of ${namesOf(backends)}`,
   );
 }
 
@@ -58,15 +57,11 @@ function refuseForeign(
   { platform }: Host,
 ): FirewallBackend {
   if (chosen.platform === platform) return chosen;
+  const names = namesOn(backends, platform);
   throw new NoBackendError(
     `Cannot use the backend "${chosen.name}" on this host: it works on ` +
       `${PLATFORM_NAMES[chosen.platform]}, and this is ${PLATFORM_NAMES[platform]}`,
-    [
-      ...(backends.some((one) => one.platform === platform)
-        ? [`Choose one of ${namesOn(backends, platform)}`]
-        : []),
-      "`bridgewall plan` can use any",
-    ].join(". "),
+    (names === "" ? "" : `Choose one of ${names}. `) + "`bridgewall plan` can use any",
   );
 }
 
@@ -78,8 +73,11 @@ const PLATFORM_NAMES: Readonly<Record<Platform, string>> = {
 
 /** The names of the backends that work on such a machine, to be chosen from. */
 export function namesOn(backends: readonly FirewallBackend[], wanted: Platform): string {
-  return backends.filter(({ platform }) => platform === wanted).map(({ name }) => `\`${name}\``)
-    .join(", ");
+  return namesOf(backends.filter(({ platform }) => platform === wanted));
+}
+
+function namesOf(backends: readonly FirewallBackend[]): string {
+  return backends.map(({ name }) => `\`${name}\``).join(", ");
 }
 
 const MORE = "See `bridgewall backends`";

@@ -69,6 +69,11 @@ export interface Traffic {
   readonly bytes: number;
 }
 
+/** Both together. */
+export function addTraffic(one: Traffic, other: Traffic): Traffic {
+  return { packets: one.packets + other.packets, bytes: one.bytes + other.bytes };
+}
+
 /** What is live for one network. */
 export interface NetworkInspection {
   /** The network's name, as in its policy. */

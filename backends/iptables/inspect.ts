@@ -1,11 +1,12 @@
 /** What is live in the tables of iptables, compared with what the policies ask for. */
 import { commandsOf } from "../../core/change/change.ts";
 import { firstLine } from "../../core/command.ts";
-import type {
-  Inspection,
-  InstalledPolicy,
-  NetworkInspection,
-  Traffic,
+import {
+  addTraffic,
+  type Inspection,
+  type InstalledPolicy,
+  type NetworkInspection,
+  type Traffic,
 } from "../../core/firewall_backend.ts";
 import { type Host, HostError } from "../../core/host.ts";
 import { quoted } from "../../core/quoted.ts";
@@ -44,7 +45,7 @@ export async function inspectTables(
   }));
   return {
     networks: installed.map(({ policy: { network } }) =>
-      addTraffic(network, compared.flatMap((one) => one.networks))
+      bothFamilies(network, compared.flatMap((one) => one.networks))
     ),
     drift: compared.flatMap(({ drift }) => drift),
   };
@@ -114,7 +115,7 @@ function networkTraffic(
         const text = ruleText(rule);
         const found = live.find((one) => textOf(one) === text);
         if (found === undefined) return { network };
-        traffic[rule.counts] = sum(traffic[rule.counts], found.traffic);
+        traffic[rule.counts] = addTraffic(traffic[rule.counts], found.traffic);
       }
     }
   }
@@ -123,21 +124,17 @@ function networkTraffic(
 
 const NOTHING: Traffic = { packets: 0, bytes: 0 };
 
-function sum(one: Traffic, other: Traffic): Traffic {
-  return { packets: one.packets + other.packets, bytes: one.bytes + other.bytes };
-}
-
 /** Both families together; nothing where one of them does not count any more. */
-function addTraffic(network: string, parts: readonly NetworkInspection[]): NetworkInspection {
+function bothFamilies(network: string, parts: readonly NetworkInspection[]): NetworkInspection {
   const own = parts.filter((one) => one.network === network);
   const all = own.flatMap(({ traffic }) => traffic === undefined ? [] : [traffic]);
   if (all.length === 0 || all.length < own.length) return { network };
   return {
     network,
     traffic: all.reduce((one: NetworkTraffic, other) => ({
-      out: sum(one.out, other.out),
-      in: sum(one.in, other.in),
-      rejected: sum(one.rejected, other.rejected),
+      out: addTraffic(one.out, other.out),
+      in: addTraffic(one.in, other.in),
+      rejected: addTraffic(one.rejected, other.rejected),
     })),
   };
 }

@@ -1,7 +1,7 @@
 /** What pf sees of the members of a bridge, as if_bridge(4) is set. */
 import type { Command } from "../../core/command.ts";
 import type { Answers } from "../../core/firewall_backend.ts";
-import { FILTER_QUESTION, type Problem } from "./main_ruleset.ts";
+import { FILTER_QUESTION, printedBy, type Problem } from "./main_ruleset.ts";
 
 const MEMBER_KEY = "net.link.bridge.pfil_member";
 
@@ -19,9 +19,9 @@ export const MEMBERS_QUESTION: Command = { program: "sysctl", args: ["-i", ...KE
  * states float (pf.conf(5), state-policy). The first setting is 1 by default until FreeBSD 13.
  */
 export function memberProblems(answers: Answers): readonly Problem[] {
-  const settings = linesOf(answers, MEMBERS_QUESTION);
+  const settings = printedBy(answers, MEMBERS_QUESTION).split("\n");
   // A rule for an interface by its name is one for an uplink: members come and go.
-  const floats = linesOf(answers, FILTER_QUESTION).some((line) =>
+  const floats = printedBy(answers, FILTER_QUESTION).split("\n").some((line) =>
     /^pass .* (keep|modulate|synproxy) state/.test(line) && !/ on |if-bound/.test(line)
   );
   if (!floats || !settings.includes(`${MEMBER_KEY}: 1`)) return [];
@@ -30,8 +30,4 @@ export function memberProblems(answers: Answers): readonly Problem[] {
       "interface first, and what it passes there with state passes on the bridge too",
     fix: `Run \`sysctl ${key}=0\`, or write \`set state-policy if-bound\` into /etc/pf.conf`,
   }));
-}
-
-function linesOf(answers: Answers, question: Command): readonly string[] {
-  return (answers.to(question)?.stdout ?? "").split("\n");
 }

@@ -15,6 +15,9 @@ export const REJECTED = "rejected";
 /** The subnets of the network, the host's own addresses on the bridge among them. */
 export const SUBNETS = { table: "subnets" } as const;
 
+/** The same without the host's own addresses, whose packets are its own affair. */
+export const GUESTS = { table: "guests" } as const;
+
 /** One that is written down in this program. */
 export function subnetNamed(text: string): Subnet {
   const subnet = parseSubnet(text);
@@ -27,9 +30,6 @@ export const BROADCAST: Subnet = subnetNamed("255.255.255.255/32");
 
 /** RFC 1112. On the bridge all of it is between guests; whether the host routes it is its own affair. */
 export const MULTICAST: Subnet = subnetNamed("224.0.0.0/4");
-
-/** The same without the host's own addresses, whose packets are its own affair. */
-export const GUESTS = { table: "guests" } as const;
 
 /**
  * The rules for the addresses that the network has.
@@ -58,7 +58,6 @@ export function rulesOnBridge(
  */
 function amongGuests(name: string, device: string): readonly FilterRule[] {
   const on = { action: "pass", device, family: "inet" } as const;
-  const among = { from: SUBNETS, to: SUBNETS, label: `${name} guests` } as const;
   return [
     {
       ...on,
@@ -76,9 +75,7 @@ function amongGuests(name: string, device: string): readonly FilterRule[] {
       to: BROADCAST,
       label: `${name} dhcp`,
     },
-    { ...on, direction: "in", ...among, tag: "bridgewall-bridge" },
-    { ...on, direction: "out", ...among },
-    ...toAll(name, on, SUBNETS),
+    ...among(SUBNETS, name, on, "bridgewall-bridge"),
   ];
 }
 
@@ -89,13 +86,7 @@ function amongGuests(name: string, device: string): readonly FilterRule[] {
  * goes out on the bridge without having come in there, and the tag tells.
  */
 export function amongMembers(name: string): readonly FilterRule[] {
-  const on = { action: "pass", family: "inet" } as const;
-  const among = { from: GUESTS, to: GUESTS, label: `${name} guests` } as const;
-  return [
-    { ...on, direction: "in", ...among, tag: memberTag(name) },
-    { ...on, direction: "out", ...among },
-    ...toAll(name, on, GUESTS),
-  ];
+  return among(GUESTS, name, { action: "pass", family: "inet" }, memberTag(name));
 }
 
 /** On packets between guests that came in by another interface than the bridge. */
@@ -103,12 +94,17 @@ function memberTag(name: string): Tag {
   return `bridgewall-member-${name}`;
 }
 
-function toAll(
+/** Between all of these, and from them to all. */
+function among(
+  all: Endpoint,
   name: string,
   on: Pick<FilterRule, "action" | "device" | "family">,
-  all: Endpoint,
+  tag: Tag,
 ): readonly FilterRule[] {
+  const each = { ...on, from: all, to: all, label: `${name} guests` };
   return [
+    { ...each, direction: "in", tag },
+    { ...each, direction: "out" },
     { ...on, from: all, to: MULTICAST, allowsOptions: true, label: `${name} multicast` },
     { ...on, from: all, to: BROADCAST, label: `${name} broadcast` },
   ];

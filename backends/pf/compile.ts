@@ -46,17 +46,18 @@ export function compileChange(
 ): Change {
   policies.forEach(refuseIpv6);
   const surroundings = surroundingsOf(root, facts.host);
+  const standing = new Set(flushedPaths(facts.records));
+  const isNew = (policy: FilteredPolicy): boolean =>
+    !standing.has(anchorPaths(root, policy).bridge);
   // What stood before is never refused.
-  policies.filter((policy) =>
-    isNew(policy, root, facts) && facts.again?.has(policy.network) !== true
-  )
+  policies.filter((policy) => isNew(policy) && facts.again?.has(policy.network) !== true)
     .forEach((policy) => refuseUnknownWay(policy, surroundings));
   const warnings = policies.length === 0
     ? []
     : hostWarnings(policies.flatMap((policy) => devicesOf(policy, surroundings)), root, facts);
   return {
     networks: policies.map((policy, index) => {
-      const change = networkChange(policy, surroundings, facts);
+      const change = networkChange(policy, surroundings, facts.answers, isNew(policy));
       return index > 0 ? change : { ...change, warnings: [...change.warnings, ...warnings] };
     }),
     // A load takes the place of all that was there: nothing has to be taken away beforehand.
@@ -95,13 +96,13 @@ function refuseUnknownWay(policy: FilteredPolicy, surroundings: Surroundings): v
   );
 }
 
-/** Whether the network is about to come up for the first time. */
-function isNew(policy: FilteredPolicy, root: string, { records }: Facts): boolean {
-  return !flushedPaths(records).includes(anchorPaths(root, policy).bridge);
-}
-
-function networkChange(policy: FilteredPolicy, known: Surroundings, facts: Facts): NetworkChange {
-  const { answers } = facts;
+/** @param isNew True when the network comes up for the first time. */
+function networkChange(
+  policy: FilteredPolicy,
+  known: Surroundings,
+  answers: Facts["answers"],
+  isNew: boolean,
+): NetworkChange {
   const paths = anchorPaths(known.root, policy);
   const surroundings = surroundingsThen(policy, known, answers);
   const anchors = networkAnchors(policy, surroundings).map((anchor) => ({
@@ -109,8 +110,7 @@ function networkChange(policy: FilteredPolicy, known: Surroundings, facts: Facts
     found: compareAnchor(anchor, answers),
   }));
   // What let connections begin that would not be allowed now: other rules, or none.
-  const ends = isNew(policy, known.root, facts) ||
-    anchors.some(({ found }) => found.kind === "different");
+  const ends = isNew || anchors.some(({ found }) => found.kind === "different");
   const changed = anchors.filter(({ found }) => found.kind !== "equal");
   return {
     network: policy.network,

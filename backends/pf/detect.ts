@@ -1,6 +1,5 @@
 /** Can this host use pf? */
-import type { CommandResult } from "../../core/command.ts";
-import { commandKey } from "../../core/change/change.ts";
+import { askQuestions } from "../../core/commands/snapshot.ts";
 import type { Detection } from "../../core/firewall_backend.ts";
 import type { Host } from "../../core/host.ts";
 import {
@@ -20,17 +19,17 @@ export async function detectPf(root: string, host: Host): Promise<Detection> {
   if (host.platform !== "freebsd") {
     return { usable: false, evidence: "pf is a firewall of FreeBSD, and this host is none" };
   }
-  const questions = [STATUS_QUESTION, TRANSLATION_QUESTION, FILTER_QUESTION];
-  const results = await Promise.all(questions.map((question) => host.run(question)));
-  const answers = new Map<string, CommandResult | undefined>(
-    questions.map((question, index) => [commandKey(question), results[index]]),
-  );
-  const [status] = results;
+  const answers = await askQuestions(host, [
+    STATUS_QUESTION,
+    TRANSLATION_QUESTION,
+    FILTER_QUESTION,
+  ]);
+  const status = answers.to(STATUS_QUESTION);
   const pf = status === undefined ? undefined : readStatus(status);
   if (pf?.kind === "absent") {
     return { usable: false, evidence: pf.problem.sentence, hint: pf.problem.fix };
   }
-  const problems = findProblems(root, [], { to: (question) => answers.get(commandKey(question)) });
+  const problems = findProblems(root, [], answers);
   if (problems.length === 0) {
     return { usable: true, evidence: `pf is enabled and has the anchors ${anchorNames(root)}` };
   }

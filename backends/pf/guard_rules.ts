@@ -17,18 +17,10 @@ export function guardRules(name: string, { forwarding }: FamilyPolicy): readonly
   };
   if (forwarding.direction === "none") return [into];
   const { device } = forwarding;
-  const elsewhere = device === undefined ? undefined : { device, isElsewhere: true };
+  if (device === undefined) return forwarding.direction === "replies" ? [into] : [];
+  const elsewhere = { device, isElsewhere: true } as const;
   return [
-    ...(forwarding.direction === "replies" ? [into] : []),
-    ...(forwarding.direction === "both" && elsewhere !== undefined
-      ? [{ ...into, ...elsewhere }]
-      : []),
-    ...(elsewhere === undefined ? [] : [{
-      ...block,
-      direction: "out" as const,
-      ...elsewhere,
-      from: GUESTS,
-      to: { table: "elsewhere" as const },
-    }]),
+    forwarding.direction === "replies" ? into : { ...into, ...elsewhere },
+    { ...block, ...elsewhere, direction: "out", from: GUESTS, to: { table: "elsewhere" } },
   ];
 }

@@ -1,13 +1,15 @@
 /** What is live in pf, compared with what the policies ask for. */
 import { type Command, firstLine } from "../../core/command.ts";
+import { NO_FACTS } from "../../core/commands/prepare.ts";
 import { askQuestions } from "../../core/commands/snapshot.ts";
-import type {
-  Answers,
-  Drift,
-  Inspection,
-  InstalledPolicy,
-  NetworkInspection,
-  Traffic,
+import {
+  addTraffic,
+  type Answers,
+  type Drift,
+  type Inspection,
+  type InstalledPolicy,
+  type NetworkInspection,
+  type Traffic,
 } from "../../core/firewall_backend.ts";
 import { type Host, HostError, type HostFacts } from "../../core/host.ts";
 import type { FilteredPolicy } from "../../core/policy/policy.ts";
@@ -15,7 +17,7 @@ import { printable, quoted } from "../../core/quoted.ts";
 import { anchorPaths, BEYOND_SIGN, GUARD_SIGN } from "./anchor_path.ts";
 import { GUESTS_IN, GUESTS_OUT, REJECTED } from "./bridge_rules.ts";
 import { compareAnchor, listingQuestions } from "./listing.ts";
-import { findProblems, QUESTIONS, readStatus, STATUS_QUESTION } from "./main_ruleset.ts";
+import { findProblems, printedBy, QUESTIONS, readStatus, STATUS_QUESTION } from "./main_ruleset.ts";
 import { networkAnchors } from "./ruleset.ts";
 import { devicesOf, type Surroundings, surroundingsOf, surroundingsThen } from "./surroundings.ts";
 
@@ -27,25 +29,15 @@ export async function inspectAnchors(
 ): Promise<Inspection> {
   if (installed.length === 0) return { networks: [], drift: [] };
   const policies = installed.map(({ policy }) => policy);
-  const facts = await host.facts({
-    interfaces: false,
-    clsact: false,
-    forwarding: false,
-    routes: ["ipv4"],
-  });
-  const answers = await askQuestions(host, [
-    ...QUESTIONS,
-    anchorsQuestion(root),
-    ...policies.flatMap((policy) => questionsOf(root, policy)),
-  ]);
+  const facts = await host.facts({ ...NO_FACTS, routes: ["ipv4"] });
+  const listings = policies.flatMap((policy) => questionsOf(root, policy));
+  const answers = await askQuestions(host, [...QUESTIONS, anchorsQuestion(root), ...listings]);
   const status = answers.to(STATUS_QUESTION);
   const pf = status === undefined ? undefined : readStatus(status);
   if (pf?.kind === "absent") {
     throw new HostError(`Cannot list the rules of pf: ${pf.problem.sentence}`, pf.problem.fix);
   }
-  policies.flatMap((policy) => questionsOf(root, policy)).forEach((question) =>
-    refuseSilence(question, answers)
-  );
+  listings.forEach((question) => refuseSilence(question, answers));
   return compareAll(root, policies, facts, answers);
 }
 
@@ -122,7 +114,7 @@ function strayAnchors(
       { guard, beyond },
     ) => [guard, beyond]),
   );
-  const listed = (answers.to(anchorsQuestion(root))?.stdout ?? "").split("\n")
+  const listed = printedBy(answers, anchorsQuestion(root)).split("\n")
     .map((line) => line.trim());
   return [...new Set(listed)].filter((path) => isOurs(root, path) && !known.has(path))
     .map((path) => ({ difference: `Anchor ${quoted(path)} belongs to no network` }));
@@ -153,8 +145,8 @@ function networkTraffic(root: string, policy: FilteredPolicy, answers: Answers):
     network,
     traffic: {
       // Coming in on the bridge is going out of the network.
-      out: total(sum(onBridge, GUESTS_OUT, incoming), sum(onBridge, GUESTS_IN, incoming)),
-      in: total(sum(onBridge, GUESTS_OUT, outgoing), sum(onBridge, GUESTS_IN, outgoing)),
+      out: addTraffic(sum(onBridge, GUESTS_OUT, incoming), sum(onBridge, GUESTS_IN, incoming)),
+      in: addTraffic(sum(onBridge, GUESTS_OUT, outgoing), sum(onBridge, GUESTS_IN, outgoing)),
       rejected: sum(everywhere, REJECTED, all),
     },
   };
@@ -166,13 +158,9 @@ interface CountedLine {
 }
 
 function countedLines(path: string, answers: Answers): readonly CountedLine[] {
-  const lines = (answers.to(labelsQuestion(path))?.stdout ?? "").split("\n");
+  const lines = printedBy(answers, labelsQuestion(path)).split("\n");
   return lines.flatMap((line) => {
     const [, label, numbers = ""] = /^\s*(.+?)((?: \d+){8})$/.exec(line) ?? [];
     return label === undefined ? [] : [{ label, numbers: numbers.trim().split(" ").map(Number) }];
   });
-}
-
-function total(one: Traffic, other: Traffic): Traffic {
-  return { packets: one.packets + other.packets, bytes: one.bytes + other.bytes };
 }

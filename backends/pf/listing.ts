@@ -9,6 +9,7 @@ import {
   tableEntries,
 } from "./script.ts";
 import { BEYOND_SIGN, GUARD_SIGN } from "./anchor_path.ts";
+import { printedBy } from "./main_ruleset.ts";
 
 /** The questions that tell what an anchor holds. `-P`: ports as numbers, pfctl(8). */
 interface Listings {
@@ -53,7 +54,7 @@ export function listingQuestions(path: string): readonly Command[] {
  */
 export function standingInterface(path: string, answers: Answers): string | undefined {
   const { translation, filter } = listingsOf(path);
-  const text = [translation, filter].map((one) => answers.to(one)?.stdout ?? "").join("\n");
+  const text = [translation, filter].map((one) => printedBy(answers, one)).join("\n");
   return /^(?:nat pass|block drop in quick) on (\S+) inet from /m.exec(text)?.[1];
 }
 

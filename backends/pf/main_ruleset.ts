@@ -84,13 +84,14 @@ export function findProblems(
       : []),
     ...anchorProblems(
       root,
-      textOf(answers, TRANSLATION_QUESTION) + textOf(answers, FILTER_QUESTION),
+      printedBy(answers, TRANSLATION_QUESTION) + printedBy(answers, FILTER_QUESTION),
     ),
-    ...skipProblems(devices, textOf(answers, INTERFACES_QUESTION)),
+    ...skipProblems(devices, printedBy(answers, INTERFACES_QUESTION)),
   ];
 }
 
-function textOf(answers: Answers, question: Command): string {
+/** What the program printed; nothing where it was not asked. */
+export function printedBy(answers: Answers, question: Command): string {
   return answers.to(question)?.stdout ?? "";
 }
 

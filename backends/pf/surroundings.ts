@@ -1,6 +1,7 @@
 /** What of the host the rules of a network depend on. */
 import type { Answers } from "../../core/firewall_backend.ts";
 import type { HostFacts } from "../../core/host.ts";
+import { isEverything } from "../../core/network/subnets.ts";
 import type { FilteredPolicy } from "../../core/policy/policy.ts";
 import { anchorPaths } from "./anchor_path.ts";
 import { standingInterface } from "./listing.ts";
@@ -15,8 +16,8 @@ export interface Surroundings {
 
 /** Reads the routes. */
 export function surroundingsOf(root: string, { routes }: Pick<HostFacts, "routes">): Surroundings {
-  const way = routes.find(({ destination: { family, prefix }, device }) =>
-    family === "ipv4" && prefix === 0 && device !== undefined
+  const way = routes.find(({ destination, device }) =>
+    destination.family === "ipv4" && isEverything(destination) && device !== undefined
   );
   return way?.device === undefined ? { root } : { root, defaultInterface: way.device };
 }
@@ -32,10 +33,7 @@ export function externalInterface(
   return named[0] ?? defaultInterface;
 }
 
-/**
- * The same for a network that stands: it goes on with the interface that it has while there is no default
- * route.
- */
+/** Those of a network that stands: without a default route it goes on with the interface that it has. */
 export function surroundingsThen(
   policy: FilteredPolicy,
   surroundings: Surroundings,

@@ -210,8 +210,8 @@ function judge(
   if (status === 0 || (kind === "removal" && hadNothing(command, result))) return "done";
   if (parts !== undefined) return "try its parts";
   if (kind === "removal" && status === 127 && ofRules) return "gone";
-  // Beside the rules a failure says nothing: what is to go may be gone with its interface.
   if (mayFail && command.program === "pfctl") return "not ended";
+  // Beside the rules a failure says nothing: what is to go may be gone with its interface.
   if (mayFail) return !ofRules ? "done" : isLocked(result) ? "gone" : "forgotten";
   if (optional === undefined) return "failed";
   // Rules that are refused may be so because of what stands: then all is made anew, and they with it.

@@ -6,6 +6,7 @@ import type { Command } from "../command.ts";
 import { type FirewallBackend, NoBackendError } from "../firewall_backend.ts";
 import { type AskedFacts, HostError, type HostFacts, type Platform } from "../host.ts";
 import type { Network } from "../network/network.ts";
+import { isEverything } from "../network/subnets.ts";
 import { explainPolicy } from "../policy/explain_policy.ts";
 import type { Record } from "../record/record.ts";
 import type { CommandOutput, Context } from "./context.ts";
@@ -123,8 +124,8 @@ function otherMachine(
 function withDefaultInterface(snapshot: Snapshot, device: string | undefined): Snapshot {
   if (device === undefined) return snapshot;
   const { facts } = snapshot;
-  const routes = facts.routes.filter(({ destination: { family, prefix } }) =>
-    family !== "ipv4" || prefix > 0
+  const routes = facts.routes.filter(({ destination }) =>
+    destination.family !== "ipv4" || !isEverything(destination)
   );
   const everything = { family: "ipv4", value: 0n, prefix: 0 } as const;
   return {

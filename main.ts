@@ -1,5 +1,6 @@
 /** Arguments → host → command → report → exit code. */
 import { backends } from "./backends/mod.ts";
+import { keepingRuntime } from "./backends/firewalld/kept_runtime.ts";
 import { COMMANDS } from "./core/cli/command_table.ts";
 import { commandHelp, generalHelp } from "./core/cli/help.ts";
 import { readArguments, readManner, type Request } from "./core/cli/read_arguments.ts";
@@ -19,11 +20,12 @@ async function open(request: Request): Promise<Context> {
   const configuration = await openConfiguration(request.config);
   const { stateDirectory } = request;
   const backend = request.backend ?? configuration.backend;
+  const host = openHost({
+    ...(stateDirectory === undefined ? {} : { stateDirectory }),
+    onCommand: (command) => speak.detail(commandTrace(command)),
+  });
   return {
-    host: openHost({
-      ...(stateDirectory === undefined ? {} : { stateDirectory }),
-      onCommand: (command) => speak.detail(commandTrace(command)),
-    }),
+    host: { ...host, run: keepingRuntime(host, speak.note) },
     backends: backends({ table: configuration.table, anchor: configuration.anchor }),
     options: {
       sysctl: configuration.sysctl && !request.noSysctl,

@@ -1,5 +1,7 @@
 /** The backends, most preferred first. The only file that names them all. */
 import type { FirewallBackend } from "../core/firewall_backend.ts";
+import { besideFirewalld } from "./firewalld/beside.ts";
+import { firewalld } from "./firewalld/mod.ts";
 import { iptables } from "./iptables/mod.ts";
 import { nftables } from "./nftables/mod.ts";
 import { pf } from "./pf/mod.ts";
@@ -14,5 +16,10 @@ export interface BackendSettings {
 
 /** All backends that this program has, in the order in which they are tried. */
 export function backends(settings: BackendSettings): readonly FirewallBackend[] {
-  return [nftables(settings.table), iptables(), pf(settings.anchor)];
+  return [
+    firewalld(),
+    besideFirewalld(nftables(settings.table)),
+    besideFirewalld(iptables()),
+    pf(settings.anchor),
+  ];
 }

@@ -169,6 +169,21 @@ export function overlapFinder(subnets: readonly Subnet[]): (subnet: Subnet) => b
   };
 }
 
+/** The fewest subnets of a family that together hold all addresses but those of these subnets. */
+export function allBut(family: Family, subnets: readonly Subnet[]): readonly Subnet[] {
+  return withoutSubnets({ family, value: 0n, prefix: 0 }, subnets);
+}
+
+function withoutSubnets(whole: Subnet, subnets: readonly Subnet[]): readonly Subnet[] {
+  const inside = subnets.filter((subnet) => overlaps(whole, subnet));
+  if (inside.length === 0) return [whole];
+  if (inside.some(({ prefix }) => prefix <= whole.prefix)) return [];
+  const prefix = whole.prefix + 1;
+  const half = 1n << BigInt(bitsOf(whole.family) - prefix);
+  return [whole.value, whole.value + half]
+    .flatMap((value) => withoutSubnets({ ...whole, value, prefix }, inside));
+}
+
 /** By family, then by first address, larger ones first. */
 export function compareSubnets(one: Subnet, other: Subnet): number {
   if (one.family !== other.family) return one.family === "ipv4" ? -1 : 1;

@@ -12,6 +12,12 @@ export type RuleProgram =
   | "ip6tables-legacy-restore"
   | "pfctl";
 
+/**
+ * What is done to the files from which another program reads its configuration: `cat FILE`, `install -m
+ * 0644 /dev/stdin FILE`, `rm -f FILE…`. The platform does it by itself, in the directories it knows.
+ */
+export type FileProgram = "cat" | "install" | "rm";
+
 /** The programs that may be run. The platform knows where each of them lives. */
 export type Program =
   | RuleProgram
@@ -20,6 +26,13 @@ export type Program =
   | "iptables-legacy-save"
   | "ip6tables-nft-save"
   | "ip6tables-legacy-save"
+  | "iptables-save"
+  | "iptables-restore"
+  | "ip6tables-save"
+  | "ip6tables-restore"
+  | "busctl"
+  | "firewall-cmd"
+  | FileProgram
   | "tc"
   | "ip"
   | "sysctl"

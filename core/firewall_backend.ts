@@ -7,7 +7,7 @@ import { quoted } from "./quoted.ts";
 import type { Installation, Record } from "./record/record.ts";
 
 /** The backends there are, in libvirt's words where libvirt has them. */
-export const BACKEND_NAMES = ["nftables", "iptables", "pf"] as const;
+export const BACKEND_NAMES = ["firewalld", "nftables", "iptables", "pf"] as const;
 
 /** One of {@linkcode BACKEND_NAMES}. */
 export type BackendName = (typeof BACKEND_NAMES)[number];
@@ -16,6 +16,18 @@ export type BackendName = (typeof BACKEND_NAMES)[number];
 export interface Answers {
   /** Undefined when nobody asked: a host that is only imagined. */
   to(question: Command): CommandResult | undefined;
+}
+
+/** What is known of a network before there is a policy: enough to ask about it. */
+export interface WantedNetwork {
+  /** The network's name. */
+  readonly name: string;
+  /** Absent when its name is still to be found. */
+  readonly bridge?: string;
+  /** The firewalld zone that the definition asks for. */
+  readonly zone?: string;
+  /** The only interface that its traffic may use. */
+  readonly device?: string;
 }
 
 /** What a backend may know while it compiles. */
@@ -103,12 +115,12 @@ export interface FirewallBackend {
    *
    * @param records Networks on record; they matter only where all is made anew.
    * @param rebuilding True when everything that is there will have to be taken away unseen.
-   * @param networks Names of those that will be compiled; absent: all.
+   * @param networks Those that will be compiled; absent: all on record.
    */
   questions(
     records: readonly Record[],
     rebuilding: boolean,
-    networks?: ReadonlySet<string>,
+    networks?: readonly WantedNetwork[],
   ): readonly Command[];
   /**
    * Pure: the same policies and facts give the same change.

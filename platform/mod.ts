@@ -15,6 +15,7 @@ import {
   type Platform,
 } from "../core/host.ts";
 import { printable, quotedPath } from "../core/quoted.ts";
+import { isFileCommand, runFileCommand } from "./configuration_files.ts";
 import { freebsdFacts } from "./freebsd.ts";
 import { linuxFacts } from "./linux.ts";
 import { isNamedPipe } from "./named_pipe.ts";
@@ -44,7 +45,9 @@ export function openHost({ stateDirectory, onCommand }: HostOptions): Host {
   const platform = currentPlatform();
   const run: Host["run"] = (command) => {
     onCommand(command);
-    return runCommand(command, directory);
+    return isFileCommand(command)
+      ? Promise.resolve(runFileCommand(command))
+      : runCommand(command, directory);
   };
   const directory = stateDirectory ??
     (platform === "freebsd" ? "/var/run/bridgewall" : "/run/bridgewall");

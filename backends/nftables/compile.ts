@@ -10,7 +10,7 @@ import type { Command } from "../../core/command.ts";
 import { type Facts, NoBackendError, zoneWarnings } from "../../core/firewall_backend.ts";
 import type { FilteredPolicy } from "../../core/policy/policy.ts";
 import { quoted } from "../../core/quoted.ts";
-import { checksumRepair } from "./checksum.ts";
+import { checksumRepair } from "../../core/change/dhcp_checksum.ts";
 import { oldKernel } from "./detect.ts";
 import {
   type BaseChain,

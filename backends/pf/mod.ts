@@ -1,5 +1,5 @@
 /** The pf backend. */
-import type { FirewallBackend } from "../../core/firewall_backend.ts";
+import type { FirewallBackend, WantedNetwork } from "../../core/firewall_backend.ts";
 import { installationsOf, type Record } from "../../core/record/record.ts";
 import { MEMBERS_QUESTION } from "./bridge_members.ts";
 import { compileChange, flushedPaths } from "./compile.ts";
@@ -22,11 +22,18 @@ export function pf(anchor: string): FirewallBackend {
     questions: (records, _, networks) => [
       ...QUESTIONS,
       MEMBERS_QUESTION,
-      ...paths(records.filter(({ name }) => networks?.has(name) ?? true)).flatMap(listingQuestions),
+      ...paths(records.filter(isWanted(networks))).flatMap(listingQuestions),
     ],
     compile: (policies, facts) => compileChange(anchor, policies, facts),
     inspect: (host, installed) => inspectAnchors(anchor, host, installed),
   };
+}
+
+function isWanted(
+  networks: readonly WantedNetwork[] | undefined,
+): (record: Record) => boolean {
+  const names = networks === undefined ? undefined : new Set(networks.map(({ name }) => name));
+  return ({ name }) => names?.has(name) ?? true;
 }
 
 function paths(records: readonly Record[]): readonly string[] {

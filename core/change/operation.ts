@@ -4,6 +4,7 @@ import type { Installation } from "../record/record.ts";
 import { commandKey, type RemovalGroup, removalOf, type Step } from "./change.ts";
 import { carriesRules, RULE_PROGRAMS } from "./join_scripts.ts";
 import { combineTasks, mergeTasks, type Task } from "./task.ts";
+import { arrangeZoneWork, isZoneWork } from "./zone_work.ts";
 
 /** A network that gets in. */
 export interface Entering {
@@ -81,10 +82,10 @@ export function rebuildTasks(
   { reset, unseen, entering }: Rebuild,
   operation: Operation,
 ): readonly Task[] {
-  // What cannot be reset is taken away as it would be without: anchors of pf, each by itself, and rules
-  // whose program is gone, so that it is told what they leave behind.
-  const apart = leavingTasks(operation).filter(({ command: { program } }) =>
-    program === "pfctl" || unseen.includes(program)
+  // What cannot be reset is taken away as it would be without: anchors of pf, each by itself, files of
+  // firewalld, and rules whose program is gone, so that it is told what they leave behind.
+  const apart = leavingTasks(operation).filter(({ command }) =>
+    command.program === "pfctl" || isZoneWork(command) || unseen.includes(command.program)
   );
   return arrangeTasks(
     [...removalTasks({ commands: reset, ignoreErrors: false }), ...apart],
@@ -95,12 +96,17 @@ export function rebuildTasks(
 /**
  * Rules come before rules go, so that a network that moves from one program to another is never
  * without: while both stand, a packet has to please both. Where one program has to do both, it does
- * so in one run. What is beside the rules (queues, settings) goes before them and comes after them;
- * anchors of pf go after the rules have come, and connections end when no rule begins them again.
+ * so in one run. So does firewalld, between those that come and those that go. What is beside the rules
+ * (queues, settings) goes before them and comes after them; anchors of pf go after the rules have come,
+ * and connections end when no rule begins them again.
  */
 function arrangeTasks(removals: readonly Task[], steps: readonly Step[]): readonly Task[] {
-  const installations = withoutRepetition(steps).map(stepTask);
-  const [rulesGo, besides] = partition(removals, ({ command }) => carriesRules(command));
+  const [zonesCome, installations] = partition(
+    withoutRepetition(steps).map(stepTask),
+    ({ command }) => isZoneWork(command),
+  );
+  const [zonesGo, others] = partition(removals, ({ command }) => isZoneWork(command));
+  const [rulesGo, besides] = partition(others, ({ command }) => carriesRules(command));
   const [anchorsGo, othersGo] = partition(besides, ({ command }) => command.program === "pfctl");
   const [rulesCome, othersCome] = partition(
     installations,
@@ -123,6 +129,7 @@ function arrangeTasks(removals: readonly Task[], steps: readonly Step[]): readon
   return [
     ...mergeTasks(sortOthers(othersGo, -1)),
     ...RULE_PROGRAMS.filter(comes).flatMap(exchange),
+    ...arrangeZoneWork([...zonesGo, ...zonesCome]),
     ...RULE_PROGRAMS.filter((program) => !comes(program)).toReversed().flatMap(exchange),
     ...anchorsGo,
     ...mergeTasks(sortOthers(othersCome, 1)),

@@ -19,6 +19,7 @@ import {
 import { type AskedTask, askTasks } from "./ask_tasks.ts";
 import { lossOf, outcome, StepFailedError } from "./step_error.ts";
 import type { Task } from "./task.ts";
+import { isZoneAlreadySo, isZoneWork } from "./zone_work.ts";
 
 /** How an operation went. */
 export interface Outcome {
@@ -169,6 +170,9 @@ async function runTasks(
       case "not ended":
         warnings.push(lossOf(CONNECTIONS_GO_ON, command, result));
         break;
+      case "not returned":
+        warnings.push(lossOf(ZONE_NOT_RESTORED, command, result));
+        break;
       case "lost":
         warnings.push(lossOf(optional?.loss ?? "", command, result));
         undone.push(...optional?.undone ?? []);
@@ -186,6 +190,8 @@ function mayHaveWorked({ program }: Command, { status }: CommandResult): boolean
   return status === 0 || (takesTables(program) && status !== 127);
 }
 
+const ZONE_NOT_RESTORED = "A bridge could not be put back into the firewalld zone that it was in";
+
 const CONNECTIONS_GO_ON = "Connections of guests may go on that the rules do not allow any more";
 
 type Verdict =
@@ -197,6 +203,8 @@ type Verdict =
   | "forgotten"
   /** Connections go on that no rule would let begin. */
   | "not ended"
+  /** A bridge does not get its old zone back. */
+  | "not returned"
   | "lost"
   | "failed";
 
@@ -207,10 +215,12 @@ function judge(
 ): Verdict {
   const { status } = result;
   const ofRules = carriesRules(command);
-  if (status === 0 || (kind === "removal" && hadNothing(command, result))) return "done";
+  if (status === 0 || isZoneAlreadySo(command, kind, result)) return "done";
+  if (kind === "removal" && hadNothing(command, result)) return "done";
   if (parts !== undefined) return "try its parts";
   if (kind === "removal" && status === 127 && ofRules) return "gone";
   if (mayFail && command.program === "pfctl") return "not ended";
+  if (mayFail && isZoneWork(command)) return "not returned";
   // Beside the rules a failure says nothing: what is to go may be gone with its interface.
   if (mayFail) return !ofRules ? "done" : isLocked(result) ? "gone" : "forgotten";
   if (optional === undefined) return "failed";

@@ -10,7 +10,7 @@ import { isEverything } from "../network/subnets.ts";
 import { explainPolicy } from "../policy/explain_policy.ts";
 import type { Record } from "../record/record.ts";
 import type { CommandOutput, Context } from "./context.ts";
-import { factsFor, type Prepared, prepareNetworks } from "./prepare.ts";
+import { factsFor, type Prepared, prepareNetworks, wantedNetwork } from "./prepare.ts";
 import { type NetworkArguments, readDefinitions } from "./read_definitions.ts";
 import { askQuestions, NO_ANSWERS, type Snapshot } from "./snapshot.ts";
 import { operationOf } from "./transition.ts";
@@ -97,13 +97,13 @@ async function findTarget(
 }
 
 async function thisMachine(context: Context, networks: readonly Network[]): Promise<Target> {
-  const names = new Set(networks.map(({ name }) => name));
+  const wanted = networks.map(wantedNetwork);
   const [backend, facts, records] = await Promise.all([
     backendToPlanWith(context),
     knownFacts(context, networks),
     readableRecords(context),
   ]);
-  const answers = await askQuestions(context.host, backend.questions(records, false, names));
+  const answers = await askQuestions(context.host, backend.questions(records, false, wanted));
   return { backend, snapshot: { backends: context.backends, facts, answers, records } };
 }
 
@@ -196,9 +196,10 @@ export function commandLines(command: Command): readonly string[] {
   const { program, args, stdin } = command;
   const script = stdin === undefined ? [] : stdin.trimEnd().split("\n");
   if (program === "nft") return script;
+  const isNative = carriesRules(command) || program === "install";
   return [
     `# ${[program, ...args].map(shellWord).join(" ")}`,
-    ...script.map((line) => carriesRules(command) ? line : `#   ${line}`),
+    ...script.map((line) => isNative ? line : `#   ${line}`),
   ];
 }
 

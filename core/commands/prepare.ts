@@ -3,7 +3,7 @@ import { formatAddress } from "../address.ts";
 import type { Step } from "../change/change.ts";
 import { forwardingKey, forwardingSteps, missingForwarding } from "../change/forwarding.ts";
 import type { Entering } from "../change/operation.ts";
-import type { Answers, FirewallBackend } from "../firewall_backend.ts";
+import type { Answers, FirewallBackend, WantedNetwork } from "../firewall_backend.ts";
 import type { FactsWanted, HostFacts } from "../host.ts";
 import { makesBridge, type Network } from "../network/network.ts";
 import { networkFromElement } from "../network/parse_network.ts";
@@ -56,6 +56,17 @@ export function factsFor(networks: readonly Network[]): FactsWanted {
     clsact: serving,
     forwarding: owned.some(({ forward }) => forward.mode !== "isolated"),
     routes: families.filter((family) => addresses.some(({ address }) => address.family === family)),
+  };
+}
+
+/** What a backend may have to ask about the network beforehand. */
+export function wantedNetwork({ name, bridge, forward }: Network): WantedNetwork {
+  const device = "device" in forward ? forward.device : undefined;
+  return {
+    name,
+    ...(bridge.name !== undefined && hasFixedName(bridge) ? { bridge: bridge.name } : {}),
+    ...(bridge.zone === undefined ? {} : { zone: bridge.zone }),
+    ...(device === undefined ? {} : { device }),
   };
 }
 

@@ -47,9 +47,10 @@ function arrival({ name, network, backend, removal }: Record): NamedInstallation
 /** Whether the network was on its way to another backend, or to another variant of one. */
 function isMove({ state, previous, ...installation }: Record): boolean {
   if (state !== "applying" || previous?.backend === undefined) return false;
-  const old = rulePrograms(previous);
-  return installation.backend !== undefined &&
-    !rulePrograms(installation).some((program) => old.includes(program));
+  if (installation.backend === undefined) return false;
+  if (installation.backend !== previous.backend) return true;
+  const [old, now] = [rulePrograms(previous), rulePrograms(installation)];
+  return now.length > 0 && !now.some((program) => old.includes(program));
 }
 
 function rulePrograms(installation: Pick<Installation, "removal">): readonly Program[] {

@@ -1,7 +1,7 @@
 /** The machine as a command finds it. */
 import { commandKey } from "../change/change.ts";
 import type { Command, CommandResult, CommandRunner } from "../command.ts";
-import type { Answers, FirewallBackend } from "../firewall_backend.ts";
+import type { Answers, FirewallBackend, WantedNetwork } from "../firewall_backend.ts";
 import type { FactsWanted, Host, HostFacts } from "../host.ts";
 import { type Installation, installationsOf, type Record } from "../record/record.ts";
 import { ALL_FACTS } from "./prepare.ts";
@@ -43,8 +43,8 @@ export async function askQuestions(
 export interface Wanted {
   /** Of the host. */
   readonly facts: FactsWanted;
-  /** Names of the networks that it installs; absent: all. */
-  readonly networks?: ReadonlySet<string>;
+  /** The networks that it installs; absent: all on record. */
+  readonly networks?: readonly WantedNetwork[];
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Policy } from "../policy/policy.ts";
 import { quoted } from "../quoted.ts";
 import type { CommandOutput, Context } from "./context.ts";
 import { locked } from "./locked.ts";
-import { factsFor, prepareNetworks } from "./prepare.ts";
+import { factsFor, prepareNetworks, wantedNetwork } from "./prepare.ts";
 import { type NetworkArguments, readDefinitions } from "./read_definitions.ts";
 import { runTransition } from "./transition.ts";
 
@@ -31,7 +31,7 @@ export async function up(context: Context, names: NetworkArguments): Promise<Com
   const { messages, options } = context;
   const wanted = {
     facts: factsFor(networks),
-    networks: new Set(networks.map(({ name }) => name)),
+    networks: networks.map(wantedNetwork),
   };
   const summaries = await locked(context, wanted, async (snapshot, backend) => {
     const situation = { ...snapshot, backend, sysctl: options.sysctl };

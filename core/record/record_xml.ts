@@ -37,10 +37,15 @@ const FORMAT = 2;
 /** Read as what they are: nothing in them has changed its meaning. */
 const FORMATS: readonly string[] = ["1", String(FORMAT)];
 
+/** What takes a bridge out of its zone of firewalld, and zones and policies of ours away. */
+const ZONE_PROGRAMS: readonly Program[] = ["busctl", "firewall-cmd", "rm"];
+
 /** Programs that a removal of each backend may run. Nothing else is ever replayed. */
 const REMOVAL_PROGRAMS: ReadonlyMap<string, readonly Program[]> = new Map([
-  ["nftables", ["nft", "tc"]],
+  ["firewalld", [...ZONE_PROGRAMS, "tc"]],
+  ["nftables", ["nft", "tc", ...ZONE_PROGRAMS]],
   ["iptables", [
+    ...ZONE_PROGRAMS,
     "iptables-nft-restore",
     "iptables-legacy-restore",
     "ip6tables-nft-restore",

@@ -2,6 +2,7 @@
 import { assertEquals } from "@std/assert";
 import type { BackendUnderTest } from "./backends.ts";
 import { programArgv } from "./bundle.ts";
+import { type FirewalldHost, startFirewalld } from "./firewalld_host.ts";
 import { chooseVariant, makeBuiltInTables } from "./iptables_variant.ts";
 import { type Finished, run, type RunOptions } from "./run_program.ts";
 import { definition, type TestNetwork } from "./test_network.ts";
@@ -15,6 +16,8 @@ export interface Bridgewall {
   readonly stateDirectory: string;
   /** The flags that each command is given: the records, the configuration and the backend. */
   readonly flags: readonly string[];
+  /** The host's firewalld; absent where no backend of the host needed one so far. */
+  readonly firewalld?: FirewalldHost;
   /** Runs it with these arguments. */
   run(args: readonly string[], options?: RunOptions): Promise<Finished>;
   /** Runs it; anything but exit code 0 fails the test with what it said. */
@@ -31,7 +34,7 @@ export interface Bridgewall {
   onHost(argv: readonly string[]): readonly string[];
   /**
    * The same records and networks with another backend; where that is not iptables, the host's
-   * iptables stays what it was.
+   * iptables stays what it was. A host that has firewalld keeps it.
    */
   under(backend: BackendUnderTest): Promise<Bridgewall>;
 }
@@ -41,6 +44,8 @@ interface Home {
   readonly directory: string;
   /** How many definitions were written, so that each has a file of its own. */
   written: number;
+  /** What all backends have beside them once one of them asked for it. */
+  firewalld?: FirewalldHost;
 }
 
 /** The program on this host, with a configuration and records of its own until the test ends. */
@@ -68,9 +73,7 @@ async function openWith(
     ...["--state-dir", stateDirectory, "--config", configuration],
     ...["--backend", backend.backend],
   ];
-  const onHost = backend.variant === undefined
-    ? otherwise
-    : await chooseVariant(directory, backend.variant);
+  const onHost = await findWrapper(host, home, backend, otherwise);
   await makeBuiltInTables(host.host, backend);
   const program = await programArgv();
   const argv: Bridgewall["argv"] = ([command = "", ...rest]) =>
@@ -90,6 +93,7 @@ async function openWith(
   return {
     stateDirectory,
     flags,
+    ...(home.firewalld === undefined ? {} : { firewalld: home.firewalld }),
     run: runIt,
     succeed,
     up: async (...networks) => succeed(["up", ...await Promise.all(networks.map(write))]),
@@ -99,4 +103,22 @@ async function openWith(
     onHost,
     under: (other) => openWith(host, home, other, onHost),
   };
+}
+
+/** Where programs find the iptables and the firewalld that the backend asks for. */
+async function findWrapper(
+  host: TestHost,
+  home: Home,
+  { variant, firewalld }: BackendUnderTest,
+  otherwise: Bridgewall["onHost"],
+): Promise<Bridgewall["onHost"]> {
+  if (firewalld !== undefined) {
+    const runs = home.firewalld ??= await startFirewalld(host, home.directory, firewalld);
+    if (runs.rules === firewalld) return runs.onHost;
+    throw new Error(`the host's firewalld makes rules of ${runs.rules}, not of ${firewalld}`);
+  }
+  if (variant === undefined) return otherwise;
+  const chosen = await chooseVariant(home.directory, variant);
+  return (argv) =>
+    home.firewalld === undefined ? chosen(argv) : home.firewalld.onHost(chosen(argv));
 }

@@ -1,4 +1,5 @@
 /** Programs that are gone for one command, as after their package was removed. */
+import { withMounts } from "./private_mounts.ts";
 import { mustRun } from "./run_program.ts";
 
 /** Where Debian keeps the programs that change a firewall. */
@@ -22,13 +23,9 @@ export async function hidePrograms(beginnings: readonly string[]): Promise<Hidde
     if (beginnings.some((beginning) => name.startsWith(beginning))) continue;
     await Deno.symlink(`${real}/${name}`, `${links}/${name}`);
   }
-  const script = [
-    `mount --bind ${DIRECTORY} '${real}'`,
-    `mount --bind '${links}' ${DIRECTORY}`,
-    'exec "$@"',
-  ].join(" && ");
+  const mounts = [`mount --bind ${DIRECTORY} '${real}'`, `mount --bind '${links}' ${DIRECTORY}`];
   return {
-    wrap: (argv) => ["unshare", "--mount", "sh", "-c", script, "sh", ...argv],
+    wrap: (argv) => withMounts(mounts, argv),
     [Symbol.asyncDispose]: () => Deno.remove(directory, { recursive: true }),
   };
 }

@@ -1,5 +1,6 @@
 /** Hosts whose `iptables` is the one variant or the other, and the rules of either. */
 import type { BackendUnderTest, IptablesVariant } from "./backends.ts";
+import { withMounts } from "./private_mounts.ts";
 import { mustRun } from "./run_program.ts";
 
 /** The families, as the names of their programs begin. */
@@ -51,13 +52,12 @@ export async function chooseVariant(
   }
   const lock = `${directory}/xtables.lock`;
   await Deno.writeTextFile(lock, "");
-  const script = [
+  const mounts = [
     `mount --bind '${copy}' ${ALTERNATIVES}`,
     // The machine has none before the first run of a legacy program.
     `{ [ ! -e ${XTABLES_LOCK} ] || mount --bind '${lock}' ${XTABLES_LOCK}; }`,
-    'exec "$@"',
-  ].join(" && ");
-  return (argv) => ["unshare", "--mount", "sh", "-c", script, "sh", ...argv];
+  ];
+  return (argv) => withMounts(mounts, argv);
 }
 
 /**

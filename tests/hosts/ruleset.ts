@@ -1,5 +1,6 @@
 /** The firewall of a host as text, to compare byte for byte. */
 import type { BackendUnderTest } from "./backends.ts";
+import { comparableListing, comparableSaved } from "./firewalld_rules.ts";
 import { makeBuiltInTables, variantProgram } from "./iptables_variant.ts";
 import { mustRun } from "./run_program.ts";
 
@@ -38,7 +39,12 @@ const BETWEEN = "==== the next part ====";
 export async function firewallParts(namespace: string): Promise<FirewallParts> {
   const seen = await mustRun(["sh", "-c", LOOK, "sh", BETWEEN], { namespace });
   const [nft = "", legacy = "", iptablesNft = "", tc = ""] = seen.split(`${BETWEEN}\n`);
-  return { nft, legacy: withoutCounters(legacy), iptablesNft: withoutCounters(iptablesNft), tc };
+  return {
+    nft: comparableListing(nft),
+    legacy: withoutCounters(legacy),
+    iptablesNft: comparableSaved(withoutCounters(iptablesNft)),
+    tc,
+  };
 }
 
 /** The parts as one text, to compare byte for byte. */
@@ -69,7 +75,9 @@ export async function loadDockerRules(
   backend: BackendUnderTest,
 ): Promise<void> {
   const restore = variantProgram("iptables", backend.variant ?? "nft", "restore");
-  await mustRun([restore, "--wait=60"], { namespace, stdin: DOCKER_LIKE });
+  // Tables that are replaced lose the rules that firewalld may have there.
+  const flags = backend.firewalld === undefined ? [] : ["--noflush"];
+  await mustRun([restore, "--wait=60", ...flags], { namespace, stdin: DOCKER_LIKE });
   // Tables that were replaced have only the chains that they were given.
   await makeBuiltInTables(namespace, backend);
 }

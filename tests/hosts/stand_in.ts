@@ -1,5 +1,6 @@
 /** Programs replaced for one command only, so that they fail where a real host could. */
 import type { Bridgewall } from "./bridgewall.ts";
+import { withMounts } from "./private_mounts.ts";
 import { mustRun } from "./run_program.ts";
 
 /** Stand-ins that only the commands wrapped in them see. */
@@ -38,10 +39,7 @@ export async function makeStandIns(
   );
   return {
     directory,
-    wrap: (argv) => {
-      const script = [...mounts, 'exec "$@"'].join(" && ");
-      return ["unshare", "--mount", "sh", "-c", script, "sh", ...argv];
-    },
+    wrap: (argv) => withMounts(mounts, argv),
     [Symbol.asyncDispose]: () => removeInUse(directory),
   };
 }

@@ -3,14 +3,14 @@
  *
  * The host answers DHCP with a checksum to be filled in by the network card; a packet that goes to
  * a guest meets no card, and some clients drop it. iptables has the target CHECKSUM for that,
- * nftables has nothing, so the packet scheduler does it: tc-csum(8) on the way out of the bridge. It
+ * nftables and firewalld have nothing, so the packet scheduler does it: tc-csum(8) on the way out of the bridge. It
  * sits in `clsact`, which leaves the bridge's root queue to others (libvirt's bandwidth limits).
  */
-import { commandsOf, type NetworkChange, type Step } from "../../core/change/change.ts";
-import type { Command } from "../../core/command.ts";
-import type { Facts } from "../../core/firewall_backend.ts";
-import type { FilteredPolicy } from "../../core/policy/policy.ts";
-import { quoted } from "../../core/quoted.ts";
+import { commandsOf, type NetworkChange, type Step } from "./change.ts";
+import type { Command } from "../command.ts";
+import type { Facts } from "../firewall_backend.ts";
+import type { FilteredPolicy } from "../policy/policy.ts";
+import { quoted } from "../quoted.ts";
 
 /** A preference of our own, so that nobody else's filter is replaced or removed. */
 const PREFERENCE = 49152;

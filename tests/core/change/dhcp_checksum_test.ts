@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { checksumRepair } from "../../../backends/nftables/checksum.ts";
+import { checksumRepair } from "../../../core/change/dhcp_checksum.ts";
 import type { Facts } from "../../../core/firewall_backend.ts";
 import type { FilteredPolicy } from "../../../core/policy/policy.ts";
 import type { Record } from "../../../core/record/record.ts";

@@ -1,0 +1,62 @@
+/** Can this host use firewalld? */
+import { type CommandResult, firstLine } from "../../core/command.ts";
+import { askQuestions } from "../../core/commands/snapshot.ts";
+import type { Detection } from "../../core/firewall_backend.ts";
+import type { Host } from "../../core/host.ts";
+import { printable } from "../../core/quoted.ts";
+import { answerOf, STATE_QUESTION, VERSION_QUESTION } from "./bus.ts";
+
+/** The first with all that is used: Debian 12 has it. */
+const OLDEST = { major: 1, minor: 3 } as const;
+
+/** firewalld can be used while it runs: what it has in files only stops nothing. */
+export async function detectFirewalld(host: Host): Promise<Detection> {
+  if (host.platform !== "linux") {
+    return { usable: false, evidence: "firewalld is a firewall of Linux, and this host is none" };
+  }
+  const answers = await askQuestions(host, [STATE_QUESTION, VERSION_QUESTION]);
+  const state = answers.to(STATE_QUESTION);
+  const problem = state === undefined ? undefined : problemOfState(state);
+  if (problem !== undefined) return { usable: false, ...problem };
+  const version = answerOf(answers.to(VERSION_QUESTION));
+  const text = typeof version === "string" ? version : "";
+  const [, major = "0", minor = "0"] = /^(\d+)\.(\d+)/.exec(text) ?? [];
+  const isOld = Number(major) < OLDEST.major ||
+    (Number(major) === OLDEST.major && Number(minor) < OLDEST.minor);
+  const name = `firewalld ${printable(text)}`;
+  return isOld
+    ? {
+      usable: false,
+      evidence: `${name} is running, but ${OLDEST.major}.${OLDEST.minor} is the oldest that works`,
+    }
+    : { usable: true, evidence: `${name} is running` };
+}
+
+/** Why firewalld cannot be used, by its answer to {@linkcode STATE_QUESTION}. */
+export function problemOfState(
+  state: CommandResult,
+): Pick<Detection, "evidence" | "hint"> | undefined {
+  if (state.status === 127) {
+    return {
+      evidence: "the program busctl, which speaks with firewalld, is not installed",
+      hint: "Install the package systemd, which brings busctl",
+    };
+  }
+  if (state.status === 126) return { evidence: "the program busctl may not be run" };
+  if (state.status !== 0) {
+    const said = firstLine(state.stderr);
+    const isAbsent = /Failed to connect to bus|provided by any \.service|does not exist/.test(said);
+    return {
+      evidence: isAbsent ? "firewalld is not running" : printable(said),
+      hint: "Start firewalld, or choose another backend",
+    };
+  }
+  const value = answerOf(state);
+  if (value === "RUNNING") return undefined;
+  return {
+    evidence: `firewalld is in the state ${
+      printable(String(value))
+    }: its configuration is not in use`,
+    hint: "See `firewall-cmd --check-config` and the log of firewalld",
+  };
+}

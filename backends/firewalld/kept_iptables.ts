@@ -1,0 +1,121 @@
+/**
+ * Rules of others in iptables, through a reload of firewalld: up to version 1.3 that empties all tables of
+ * iptables, whoever filled them (2.0 does so only where its own rules are there). Docker and libvirt hear of
+ * it and make theirs again; ufw, fail2ban, an administrator's script and our own iptables backend do not.
+ */
+import type { Command, CommandRunner, Program } from "../../core/command.ts";
+
+/** By the names that firewalld runs them by, so that the variant is the same. */
+const PROGRAMS: readonly (readonly [save: Program, restore: Program])[] = [
+  ["iptables-save", "iptables-restore"],
+  ["ip6tables-save", "ip6tables-restore"],
+];
+
+/** What was there before a reload. */
+export interface SavedIptables {
+  /** Gives back what the reload took; the sentences tell what could not be given back. */
+  restore(): Promise<readonly string[]>;
+}
+
+/** Looks at both families; where there is no iptables there is nothing to keep. */
+export async function saveIptables(runner: CommandRunner): Promise<SavedIptables> {
+  const before = await Promise.all(PROGRAMS.map(([save]) => list(runner, save)));
+  return {
+    restore: async () => {
+      const problems = await Promise.all(
+        PROGRAMS.map(async ([save, restore], index) => {
+          const saved = before[index] ?? "";
+          if (saved === "") return [];
+          const script = lostRules(saved, await list(runner, save));
+          if (script === "") return [];
+          const command: Command = {
+            program: restore,
+            args: ["--noflush", "--wait=60"],
+            stdin: script,
+          };
+          const { status, stderr } = await runner.run(command);
+          return status === 0 ? [] : [
+            `firewalld has emptied the tables of iptables, and ${restore} could not put back what ` +
+            `others had there: ${stderr.trim()}`,
+          ];
+        }),
+      );
+      return problems.flat();
+    },
+  };
+}
+
+async function list(runner: CommandRunner, program: Program): Promise<string> {
+  const { status, stdout } = await runner.run({ program, args: [] });
+  return status === 0 ? stdout : "";
+}
+
+/** Chains that firewalld makes for itself, and removes with what they are for. */
+const OF_FIREWALLD =
+  /^(IN|FWD|FWDI|FWDO|PRE|POST|OUT)_|_(direct|ZONES|ZONES_SOURCE|POLICIES_pre|POLICIES_post)$/;
+
+/**
+ * The rules that one listing has and the other has not, but for those of firewalld itself: a script for
+ * iptables-restore, empty when nothing is lost. Rules come back between the neighbours that they had.
+ */
+export function lostRules(before: string, after: string): string {
+  const [then, now] = [tablesOf(before), tablesOf(after)];
+  return [...then].map(([table, { chains, rules }]) => {
+    const known = now.get(table) ?? { chains: [], rules: [] };
+    const lost = chains.filter(({ name, policy }) =>
+      !OF_FIREWALLD.test(name) &&
+      !known.chains.some((one) => one.name === name && one.policy === policy)
+    );
+    const lines = [
+      ...lost.map(({ name, policy }) => `:${name} ${policy} [0:0]`),
+      ...chains.flatMap(({ name }) => insertions(rulesOf(rules, name), rulesOf(known.rules, name))),
+    ];
+    return lines.length === 0 ? "" : [`*${table}`, ...lines, "COMMIT", ""].join("\n");
+  }).join("");
+}
+
+/** What makes a chain hold again what it held, where others keep their rules. */
+function insertions(before: readonly string[], after: readonly string[]): readonly string[] {
+  const live = [...after];
+  let position = 0;
+  return before.flatMap((rule) => {
+    const found = live.indexOf(rule, position);
+    if (found >= 0 || isOfFirewalld(rule)) {
+      position = found >= 0 ? found + 1 : position;
+      return [];
+    }
+    live.splice(position++, 0, rule);
+    return [rule.replace(/^-A (\S+) /, `-I $1 ${position} `)];
+  });
+}
+
+function rulesOf(rules: readonly string[], chain: string): readonly string[] {
+  return rules.filter((rule) => rule.startsWith(`-A ${chain} `));
+}
+
+interface Table {
+  readonly chains: readonly { readonly name: string; readonly policy: string }[];
+  readonly rules: readonly string[];
+}
+
+/** Listings as iptables-save prints them: `*TABLE`, `:CHAIN POLICY [0:0]`, `-A CHAIN …`, `COMMIT`. */
+function tablesOf(listing: string): ReadonlyMap<string, Table> {
+  return new Map(
+    listing.split(/^\*/m).slice(1).map((text): [string, Table] => {
+      const [name = "", ...lines] = text.split("\n");
+      return [name, {
+        chains: lines.flatMap((line) => {
+          const [, chain, policy] = /^:(\S+) (\S+)/.exec(line) ?? [];
+          return chain === undefined || policy === undefined ? [] : [{ name: chain, policy }];
+        }),
+        rules: lines.filter((line) => line.startsWith("-A ")),
+      }];
+    }),
+  );
+}
+
+function isOfFirewalld(rule: string): boolean {
+  const [, chain = ""] = rule.split(" ");
+  const target = / -[jg] (\S+)/.exec(rule)?.[1] ?? "";
+  return OF_FIREWALLD.test(chain) || OF_FIREWALLD.test(target);
+}

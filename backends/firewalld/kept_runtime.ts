@@ -1,0 +1,178 @@
+/**
+ * A reload of firewalld that costs nobody else what they changed at run time: firewalld forgets that when it
+ * reads its files (firewall-cmd(1), `--reload`), and a port that an administrator opened for the time being,
+ * or the zone that another program put its interface into, is not ours to lose.
+ */
+import { commandKey } from "../../core/change/change.ts";
+import type { Command, CommandResult, CommandRunner } from "../../core/command.ts";
+import { isNobodyThere } from "../../core/change/zone_work.ts";
+import { askQuestions } from "../../core/commands/snapshot.ts";
+import { quoted } from "../../core/quoted.ts";
+import {
+  answerOf,
+  call,
+  POLICIES_QUESTION,
+  RELOAD,
+  settingsOf,
+  settingsQuestion,
+  textsOf,
+  type TypedValue,
+  ZONES_QUESTION,
+} from "./bus.ts";
+import { saveIptables } from "./kept_iptables.ts";
+import { type ObjectName, PREFIX } from "./object_name.ts";
+
+/**
+ * The runner, with a reload that puts back what it takes from zones and policies that are not ours.
+ *
+ * What stays lost is what firewalld does not tell of: how long something was to last (it then stays until
+ * the next reload), rules of the direct interface where firewalld makes its rules of nft, ebtables, and
+ * entries of ipsets.
+ *
+ * @param note Told what was put back, as a sentence without a period.
+ */
+export function keepingRuntime(
+  runner: CommandRunner,
+  note: (sentence: string) => void,
+): CommandRunner["run"] {
+  const reload = commandKey(RELOAD);
+  let absent: CommandResult | undefined;
+  return async (command) => {
+    if (command.program !== "busctl") return await runner.run(command);
+    // Nobody is there: asking once more for each network would take a while, and tell the same.
+    if (absent !== undefined) return absent;
+    if (commandKey(command) !== reload) {
+      const answer = await runner.run(command);
+      if (isNobodyThere(answer)) absent = answer;
+      return answer;
+    }
+    const [before, iptables] = await Promise.all([lookAtRuntime(runner), saveIptables(runner)]);
+    const result = await runner.run(command);
+    if (result.status !== 0) return result;
+    (await iptables.restore()).forEach(note);
+    await putBack(runner, before, note);
+    return result;
+  };
+}
+
+type Settings = ReadonlyMap<string, TypedValue>;
+
+interface LiveObject {
+  readonly object: ObjectName;
+  readonly settings: Settings;
+}
+
+async function lookAtRuntime(runner: CommandRunner): Promise<readonly LiveObject[]> {
+  const names = await askQuestions(runner, [ZONES_QUESTION, POLICIES_QUESTION]);
+  const named = (kind: ObjectName["kind"], question: Command): readonly ObjectName[] =>
+    textsOf(answerOf(names.to(question))).filter((name) => !name.startsWith(PREFIX))
+      .map((name) => ({ kind, name }));
+  const objects = [...named("zone", ZONES_QUESTION), ...named("policy", POLICIES_QUESTION)];
+  const answers = await askQuestions(runner, objects.map(settingsQuestion));
+  return objects.flatMap((object) => {
+    const settings = settingsOf(answers.to(settingsQuestion(object)));
+    return settings === undefined ? [] : [{ object, settings }];
+  });
+}
+
+async function putBack(
+  runner: CommandRunner,
+  before: readonly LiveObject[],
+  note: (sentence: string) => void,
+): Promise<void> {
+  const after = new Map(
+    (await lookAtRuntime(runner)).map(({ object, settings }) => [keyOf(object), settings]),
+  );
+  const changes = before.flatMap(({ object, settings }) => {
+    const now = after.get(keyOf(object));
+    const changed = now === undefined ? [] : changedSettings(settings, now);
+    return changed.length === 0 ? [] : [{ object, changed }];
+  });
+  // One after the other: an interface leaves the one zone before it comes into the other.
+  for (const { object, changed } of orderOfReturn(changes)) {
+    const { kind, name } = object;
+    const what = `${kind} ${quoted(name)}: ${changed.map(([key]) => key).join(", ")}`;
+    const { status, stderr } = await runner.run(settingCommand(object, changed));
+    note(
+      status === 0
+        ? `Put back what firewalld had at run time only, in ${what}`
+        : `What firewalld had at run time only is lost, in ${what} (${stderr.trim()})`,
+    );
+  }
+}
+
+function keyOf({ kind, name }: ObjectName): string {
+  return `${kind} ${name}`;
+}
+
+interface ChangedObject {
+  readonly object: ObjectName;
+  readonly changed: readonly (readonly [key: string, value: TypedValue])[];
+}
+
+/** Zones that lose members before those that get them. */
+function orderOfReturn(changes: readonly ChangedObject[]): readonly ChangedObject[] {
+  const members = ({ changed }: ChangedObject): number =>
+    changed.filter(([key]) => MEMBERS.includes(key))
+      .reduce((sum, [, { data }]) => sum + (Array.isArray(data) ? data.length : 0), 0);
+  return changes.toSorted((one, other) => members(one) - members(other));
+}
+
+const MEMBERS = ["interfaces", "sources"];
+
+/** What can be changed at run time; the rest is what files say. */
+const LISTS: ReadonlyMap<string, string> = new Map([
+  ["services", "as"],
+  ["ports", "a(ss)"],
+  ["protocols", "as"],
+  ["source_ports", "a(ss)"],
+  ["icmp_blocks", "as"],
+  ["forward_ports", "a(ssss)"],
+  ["interfaces", "as"],
+  ["sources", "as"],
+  ["rules_str", "as"],
+  ["rich_rules", "as"],
+  ["ingress_zones", "as"],
+  ["egress_zones", "as"],
+]);
+const SWITCHES = ["masquerade", "forward", "icmp_block_inversion"];
+
+/** The settings as they were where they are others now; a list that was not there is empty. */
+function changedSettings(
+  before: Settings,
+  now: Settings,
+): readonly (readonly [string, TypedValue])[] {
+  const keys = [...new Set([...before.keys(), ...now.keys()])];
+  return keys.flatMap((key): (readonly [string, TypedValue])[] => {
+    const list = LISTS.get(key);
+    const empty = list !== undefined
+      ? { type: list, data: [] }
+      : SWITCHES.includes(key)
+      ? { type: "b", data: false }
+      : undefined;
+    if (empty === undefined) return [];
+    const [was, is] = [before.get(key) ?? empty, now.get(key) ?? empty];
+    return contentOf(was) === contentOf(is) ? [] : [[key, was]];
+  });
+}
+
+function contentOf({ data }: TypedValue): string {
+  return JSON.stringify(Array.isArray(data) ? data.map((one) => JSON.stringify(one)).sort() : data);
+}
+
+function settingCommand({ kind, name }: ObjectName, changed: ChangedObject["changed"]): Command {
+  const settings = changed.flatMap(([key, { type, data }]) => [key, type, ...words(data)]);
+  const args = ["sa{sv}", name, String(changed.length), ...settings];
+  return kind === "zone"
+    ? call(".zone", "setZoneSettings2", ...args)
+    : call(".policy", "setPolicySettings", ...args);
+}
+
+/** As busctl(1) takes values: a list after its length, a tuple without. */
+function words(data: unknown): readonly string[] {
+  if (!Array.isArray(data)) return [String(data)];
+  return [
+    String(data.length),
+    ...data.flatMap((one) => Array.isArray(one) ? one.map(String) : [String(one)]),
+  ];
+}

@@ -33,6 +33,12 @@ export const STATE_QUESTION = property("state");
 /** `1.3.3` */
 export const VERSION_QUESTION = property("version");
 
+/** What firewalld makes its rules with: `nftables` or `iptables` (firewalld.conf(5)). */
+export const BACKEND_QUESTION: Command = {
+  program: "busctl",
+  args: [...FLAGS, "get-property", NAME, `${PATH}/config`, `${NAME}.config`, "FirewallBackend"],
+};
+
 /** The zone of interfaces that nobody put into one. */
 export const DEFAULT_ZONE_QUESTION = call("", "getDefaultZone");
 

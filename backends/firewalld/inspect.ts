@@ -13,6 +13,7 @@ import {
 } from "./bus.ts";
 import { chooseZones } from "./choose_zone.ts";
 import { problemOfState } from "./detect.ts";
+import { KERNEL_QUESTIONS } from "./kernel_rules.ts";
 import { differencesOf, namesIn, objectQuestions } from "./live_object.ts";
 import { allNames, PREFIX } from "./object_name.ts";
 import { networkObjects } from "./ruleset.ts";
@@ -31,6 +32,7 @@ export async function inspectZones(
     POLICIES_QUESTION,
     ACTIVE_ZONES_QUESTION,
     DEFAULT_ZONE_QUESTION,
+    ...KERNEL_QUESTIONS,
     ...policies.flatMap(({ bridge }) => [
       ...zoningQuestions(bridge),
       ...allNames(bridge).flatMap(objectQuestions),

@@ -62,15 +62,16 @@ export function lostRules(before: string, after: string): string {
   const [then, now] = [tablesOf(before), tablesOf(after)];
   return [...then].map(([table, { chains, rules }]) => {
     const known = now.get(table) ?? { chains: [], rules: [] };
-    const lost = chains.filter(({ name, policy }) =>
-      !OF_FIREWALLD.test(name) &&
-      !known.chains.some((one) => one.name === name && one.policy === policy)
+    const chainLine = ({ name, policy }: Chain): string => `:${name} ${policy} [0:0]`;
+    const lost = chains.filter((chain) =>
+      !OF_FIREWALLD.test(chain.name) &&
+      !known.chains.some((one) => chainLine(one) === chainLine(chain))
     );
-    const lines = [
-      ...lost.map(({ name, policy }) => `:${name} ${policy} [0:0]`),
-      ...chains.flatMap(({ name }) => insertions(rulesOf(rules, name), rulesOf(known.rules, name))),
-    ];
-    return lines.length === 0 ? "" : [`*${table}`, ...lines, "COMMIT", ""].join("\n");
+    const lines = chains.flatMap(({ name }) =>
+      insertions(rulesOf(rules, name), rulesOf(known.rules, name))
+    );
+    if (lost.length + lines.length === 0) return "";
+    return [`*${table}`, ...lost.map(chainLine), ...lines, "COMMIT", ""].join("\n");
   }).join("");
 }
 
@@ -93,8 +94,14 @@ function rulesOf(rules: readonly string[], chain: string): readonly string[] {
   return rules.filter((rule) => rule.startsWith(`-A ${chain} `));
 }
 
+interface Chain {
+  readonly name: string;
+  /** `-` for one that somebody made. */
+  readonly policy: string;
+}
+
 interface Table {
-  readonly chains: readonly { readonly name: string; readonly policy: string }[];
+  readonly chains: readonly Chain[];
   readonly rules: readonly string[];
 }
 

@@ -10,6 +10,7 @@ import { askQuestions } from "../../core/commands/snapshot.ts";
 import { quoted } from "../../core/quoted.ts";
 import {
   answerOf,
+  BACKEND_QUESTION,
   call,
   POLICIES_QUESTION,
   RELOAD,
@@ -47,12 +48,23 @@ export function keepingRuntime(
       return answer;
     }
     const [before, iptables] = await Promise.all([lookAtRuntime(runner), saveIptables(runner)]);
+    await mendTable(runner);
     const result = await runner.run(command);
     if (result.status !== 0) return result;
     (await iptables.restore()).forEach(note);
     await putBack(runner, before, note);
     return result;
   };
+}
+
+/**
+ * After somebody's `nft flush ruleset` a reload would fail at the removal of a table that is gone, and leave
+ * the one behind with which firewalld drops all that is new (seen with 1.3.3).
+ */
+async function mendTable(runner: CommandRunner): Promise<void> {
+  if (answerOf(await runner.run(BACKEND_QUESTION)) !== "nftables") return;
+  // A table that is there stays as it is; one that firewalld owns cannot be touched, nor flushed.
+  await runner.run({ program: "nft", args: ["-f", "-"], stdin: "add table inet firewalld\n" });
 }
 
 type Settings = ReadonlyMap<string, TypedValue>;

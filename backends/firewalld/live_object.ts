@@ -3,6 +3,7 @@ import type { Command, CommandResult } from "../../core/command.ts";
 import type { Answers } from "../../core/firewall_backend.ts";
 import { printable } from "../../core/quoted.ts";
 import { answerOf, fileQuestion, settingsOf, settingsQuestion, textsOf } from "./bus.ts";
+import { isInKernel } from "./kernel_rules.ts";
 import { filePath } from "./object_name.ts";
 import { fileText, type FirewalldObject, isZone } from "./objects.ts";
 import { formatRichRule } from "./rich_rule.ts";
@@ -43,6 +44,7 @@ function liveDifferences(wanted: FirewalldObject, answers: Answers): readonly st
   const what = `${kind === "zone" ? "Zone" : "Policy"} "${name}"`;
   const live = liveSettings(answers.to(settingsQuestion(wanted.object)));
   if (live === undefined) return [`${what} is not known to firewalld`];
+  if (!isInKernel(name, answers)) return [`${what} has its rules missing in the kernel`];
   const expected = expectedSettings(wanted);
   return [...new Set([...expected.keys(), ...live.keys()])].flatMap((key) => {
     const [should, is] = [expected.get(key) ?? [], live.get(key) ?? []];

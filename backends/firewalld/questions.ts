@@ -12,6 +12,7 @@ import {
   STATE_QUESTION,
   ZONES_QUESTION,
 } from "./bus.ts";
+import { KERNEL_QUESTIONS } from "./kernel_rules.ts";
 import { objectQuestions } from "./live_object.ts";
 import { allNames, filePath } from "./object_name.ts";
 import { zoningQuestions } from "./zone_of_interface.ts";
@@ -31,6 +32,7 @@ export function questionsFor(
     ZONES_QUESTION,
     ACTIVE_ZONES_QUESTION,
     DEFAULT_ZONE_QUESTION,
+    ...(networks.some((network) => isUp(network, records)) ? KERNEL_QUESTIONS : []),
     ...networks.flatMap((network) => networkQuestions(network, isUp(network, records))),
   ];
 }

@@ -95,15 +95,14 @@ function ownPolicies(
   { name: zone, device }: ZonesOfNetwork,
   make: Make,
 ): readonly ZonePolicy[] {
-  const among = policy.guestsOverIpv6 ? [] : [rejectAll("ipv6", -1)];
   const within = { from: zone, to: zone };
-  const lan = make("lan", { priority: PRIORITY.first, target: "ACCEPT", ...within }, among);
+  const lan = make("lan", { priority: PRIORITY.first, target: "ACCEPT", ...within }, []);
   const into = { from: ANY, to: zone };
   const outOf = { from: zone, to: ANY };
   const [out, back] = [accepts(policy, "source"), accepts(policy, "destination")];
   if (device !== undefined) {
     const closed = { priority: PRIORITY.guard, target: "REJECT" } as const;
-    const everything = FAMILIES.map((family) => rejectAll(family));
+    const everything = FAMILIES.map(rejectAll);
     const early = { priority: PRIORITY.first, target: "CONTINUE" } as const;
     return [
       lan,
@@ -200,8 +199,8 @@ function rejectOthers(
 }
 
 /** A rule without addresses needs a priority; accepts at 0 come before it. */
-function rejectAll(family: Family, priority = 1): RichRule {
-  return { family, priority, action: "reject" };
+function rejectAll(family: Family): RichRule {
+  return { family, priority: 1, action: "reject" };
 }
 
 function amongGuests({ families }: FilteredPolicy): readonly RichRule[] {

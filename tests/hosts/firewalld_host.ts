@@ -8,9 +8,9 @@
 import type { FirewalldRules } from "./backends.ts";
 import { type Background, startInNamespace } from "./background.ts";
 import { chooseVariant } from "./iptables_variant.ts";
-import { startBus } from "./private_bus.ts";
+import { answers, startBus, startPolkit } from "./private_bus.ts";
 import { withMounts } from "./private_mounts.ts";
-import { mustRun, run } from "./run_program.ts";
+import { mustRun } from "./run_program.ts";
 import type { TestHost } from "./topology.ts";
 
 /** The firewalld of one host. */
@@ -78,9 +78,6 @@ const ASK_STATE = [
   ...[BUS_NAME, `/${BUS_NAME.replaceAll(".", "/")}`, BUS_NAME, "state"],
 ];
 
-/** How often the state is asked for: many seconds, on a machine that has much to do. */
-const PATIENCE = 300;
-
 /**
  * Starts a firewalld for the host, with the machine's `firewalld.conf` and nothing else that somebody
  * configured. It ends with the host, before the directory may go.
@@ -94,6 +91,8 @@ export async function startFirewalld(
   const configuration = `${home}/configuration`;
   const onHost = await makeWorld(home, configuration, rules);
   host.atEnd.use(await startBus(host.host, home, onHost));
+  // Without it firewalld tells ordinary users nothing, as no host does: Debian's depends on it.
+  host.atEnd.use(await startPolkit(host.host, onHost));
   const start = (): Promise<Background> => startDaemon(host.host, home, onHost);
   let daemon: Background | undefined = await start();
   host.atEnd.defer(() => daemon?.[Symbol.asyncDispose]());
@@ -151,12 +150,8 @@ async function startDaemon(
   const log = `${home}/log`;
   const argv = ["firewalld", "--nofork", "--nopid", "--log-target=file", `--log-file=${log}`];
   const daemon = startInNamespace(host, onHost(argv));
-  for (let patience = PATIENCE; patience > 0; patience--) {
-    // Before it has its name there is no answer; after that, it answers once it has started.
-    const { code, stdout } = await run(onHost(ASK_STATE), { namespace: host });
-    if (code === 0 && stdout.includes('"RUNNING"')) return daemon;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  // Before it has its name there is no answer; after that, it answers once it has started.
+  if (await answers(host, onHost(ASK_STATE), (state) => state.includes('"RUNNING"'))) return daemon;
   await daemon[Symbol.asyncDispose]();
   throw new Error(`firewalld does not run in ${host}: ${await Deno.readTextFile(log)}`);
 }

@@ -12,6 +12,9 @@ const FIREWALLD = /^(?:table inet firewalld \{|\tchain FORWARD_direct \{|:FORWAR
 /** What it makes for a zone, by name: `filter_IN_public`, `FWD_public_allow`, `helper-tftp-udp`. */
 const OF_ZONE = /^(?:(?:filter|mangle|nat|raw)_)?(?:FWD|IN|PRE|POST)_|^helper-/;
 
+/** A built-in chain of iptables without a rule: `iptables -X`, which firewalld runs, removes those too. */
+const DOES_NOTHING = /^\tchain [A-Z]+ \{\n\t\ttype [^\n]* policy accept;\n\t\}\n$/;
+
 /** A listing of nft where firewalld is: tables and chains by name, those in use. */
 export function comparableListing(ruleset: string): string {
   if (!FIREWALLD.test(ruleset)) return ruleset;
@@ -20,7 +23,8 @@ export function comparableListing(ruleset: string): string {
     const from = table.indexOf("\n") + 1;
     const blocks = table.slice(from, -"}\n".length).split(/(?<=^\t\}\n)\n?/m);
     const named = new Map(blocks.map((block) => [block.match(/(\S+) \{$/m)?.[1] ?? block, block]));
-    const used = [...namesInUse(named)].map((name) => named.get(name) ?? "");
+    const used = [...namesInUse(named)].map((name) => named.get(name) ?? "")
+      .filter((block) => !DOES_NOTHING.test(block));
     return [table.slice(0, from), ...used.toSorted(), "}\n"].join("");
   }).toSorted().join("");
 }

@@ -47,6 +47,10 @@ for (const backend of BACKENDS) {
         await prove(step, [
           { says: "out", from: nat, to: outside, over: "v4", expect: passedAs(uplink.host4) },
           { says: "in", from: outside, to: nat, over: "v4", expect: REFUSED },
+        ]);
+        // Without a zone of its own a bridge is in firewalld's default one, which forwards nothing.
+        if (backend.firewalld !== undefined) return;
+        await prove(step, [
           { says: "no rule", from: outside, to: route, over: "v4", expect: passedAs(outside.v4) },
         ]);
       });

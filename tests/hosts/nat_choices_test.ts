@@ -1,11 +1,12 @@
-import { assert } from "@std/assert";
-import { BACKENDS } from "./backends.ts";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { BACKENDS, type BackendUnderTest } from "./backends.ts";
 import { openBridgewall } from "./bridgewall.ts";
 import { passedAs, prove, REFUSED } from "./claims.ts";
+import { giveZone } from "./device_zone.ts";
 import { configure } from "./namespace.ts";
 import { hostTest } from "./requirements.ts";
 import { testNetwork } from "./test_network.ts";
-import { makeTopology, place } from "./topology.ts";
+import { makeHost, makeTopology, place } from "./topology.ts";
 import { tcp, udp } from "./traffic.ts";
 
 const RANGE = testNetwork(101, "range", {
@@ -30,12 +31,29 @@ const BEHIND = testNetwork(105, "behind", {
   more: '<route address="10.77.0.0" prefix="16" gateway="192.168.105.10"/>',
 });
 
+/** firewalld has no words for either, which is said before anything is changed. */
+async function expectRefusals(t: Deno.TestContext, backend: BackendUnderTest): Promise<void> {
+  await using place = await makeHost([RANGE, PORTS]);
+  const bridgewall = await openBridgewall(place, backend);
+  const before = await bridgewall.firewalld?.listings();
+  for (const [network, feature] of [[RANGE, /address range/], [PORTS, /port range/]] as const) {
+    await t.step(`network "${network.name}" is refused`, async () => {
+      const { code, stderr } = await bridgewall.run(["up", await bridgewall.write(network)]);
+      assertEquals(code, 4, stderr);
+      assertMatch(stderr, feature);
+      assertMatch(stderr, /--backend nftables/);
+      assertEquals(await bridgewall.firewalld?.listings(), before);
+    });
+  }
+}
+
 for (const backend of BACKENDS) {
   const { name, tools } = backend;
   hostTest({
     name: `${name}: translated packets come from the address range and the port range given`,
     tools,
     body: async (t) => {
+      if (backend.firewalld !== undefined) return await expectRefusals(t, backend);
       await using topology = await makeTopology([RANGE, PORTS]);
       const { host, uplink, uplink: { outside } } = topology;
       const last = [50, 51, 52].map((number) => `203.0.113.${number}`);
@@ -123,6 +141,7 @@ for (const backend of BACKENDS) {
       const { uplink, uplink: { outside }, secondUplink: { outside: second } } = topology;
       const [a, neighbour] = [topology.guest("device-a"), topology.guest("subnets-a")];
       const bridgewall = await openBridgewall(topology, backend);
+      await giveZone(bridgewall, "eth0");
       await bridgewall.up(DEVICE, SUBNETS);
       await prove(t, [
         { says: "out by it", from: a, to: outside, over: "v4", expect: passedAs(uplink.host4) },

@@ -1,5 +1,6 @@
-/** A system bus of D-Bus for one host, which starts nothing by itself. */
+/** A system bus of D-Bus for one host, which starts nothing by itself, and who asks whom there. */
 import { type Background, startInNamespace } from "./background.ts";
+import { run } from "./run_program.ts";
 
 /**
  * Debian's `/usr/share/dbus-1/system.conf`, without its user, its log, and what starts services when
@@ -30,6 +31,12 @@ const CONFIGURATION =
 </busconfig>
 `;
 
+/** How often a name is asked for: many seconds, on a machine that has much to do. */
+const PATIENCE = 300;
+
+/** Where programs find the bus of a host. */
+type OnHost = (argv: readonly string[]) => readonly string[];
+
 /**
  * Starts the bus, and waits until it listens.
  *
@@ -39,7 +46,7 @@ const CONFIGURATION =
 export async function startBus(
   namespace: string,
   directory: string,
-  onHost: (argv: readonly string[]) => readonly string[],
+  onHost: OnHost,
 ): Promise<Background> {
   const file = `${directory}/bus.conf`;
   await Deno.writeTextFile(file, CONFIGURATION);
@@ -51,4 +58,33 @@ export async function startBus(
   if (await bus.read() !== undefined) return bus;
   await bus[Symbol.asyncDispose]();
   throw new Error(`no bus listens in ${namespace}`);
+}
+
+/** How the bus would start polkitd; where that lives differs from release to release. */
+const POLKIT_SERVICE = "/usr/share/dbus-1/system-services/org.freedesktop.PolicyKit1.service";
+
+/** Starts the daemon that services ask what a user may (polkit(8)), and waits until it answers. */
+export async function startPolkit(namespace: string, onHost: OnHost): Promise<Background> {
+  const [, line = ""] = (await Deno.readTextFile(POLKIT_SERVICE)).match(/^Exec=(.*)$/m) ?? [];
+  const polkit = startInNamespace(namespace, onHost(line.split(" ")));
+  const bus = ["org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus"];
+  const question = ["NameHasOwner", "s", "org.freedesktop.PolicyKit1"];
+  const ask = onHost(["busctl", "--system", "call", ...bus, ...question]);
+  if (await answers(namespace, ask, (answer) => answer.includes("true"))) return polkit;
+  await polkit[Symbol.asyncDispose]();
+  throw new Error(`no polkitd runs in ${namespace}`);
+}
+
+/** Asks until the answer is the one that is waited for; false when patience is at its end. */
+export async function answers(
+  namespace: string,
+  ask: readonly string[],
+  isRight: (answer: string) => boolean,
+): Promise<boolean> {
+  for (let patience = PATIENCE; patience > 0; patience--) {
+    const { code, stdout } = await run(ask, { namespace });
+    if (code === 0 && isRight(stdout)) return true;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return false;
 }

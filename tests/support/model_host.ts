@@ -1,10 +1,12 @@
 /** A host in memory, on which every single effect can fail or be the last one. */
 import { backends } from "../../backends/mod.ts";
-import type { Command } from "../../core/command.ts";
+import type { Command, CommandRunner } from "../../core/command.ts";
 import type { Context, DefinitionText } from "../../core/commands/context.ts";
 import type { Host, HostFacts, Platform } from "../../core/host.ts";
 import { type Record, RecordError } from "../../core/record/record.ts";
 import { formatRecord, parseRecord } from "../../core/record/record_xml.ts";
+import { keepingRuntime } from "../../backends/firewalld/kept_runtime.ts";
+import { describeFirewalld, installedFirewalld } from "./model_firewalld.ts";
 import { describeTables } from "./model_iptables.ts";
 import { describeRuleset } from "./model_nft.ts";
 import { describeAnchors } from "./model_pf.ts";
@@ -34,6 +36,7 @@ export function emptyWorld(facts: Partial<HostFacts> = {}): World {
     ruleset: new Map(),
     tables: new Map(),
     anchors: new Map(),
+    firewalld: installedFirewalld(),
     platform: "linux",
     variant: "nft",
     missing: new Set(),
@@ -60,7 +63,7 @@ export function copyWorld(world: World): World {
 const UNORDERED = /^ {2}BRIDGEWALL_(?!LET$).*(?:\n {4}.*)+/gm;
 
 /** All rules of all programs as text, the same for hosts that do the same. */
-export function describeRules({ ruleset, tables, anchors }: Machine): string {
+export function describeRules({ ruleset, tables, anchors, firewalld }: Machine): string {
   const restored = [...tables].flatMap(([program, own]) => {
     const text = describeTables(own).replaceAll(UNORDERED, (chain) => {
       const [name, ...rules] = chain.split("\n");
@@ -68,7 +71,12 @@ export function describeRules({ ruleset, tables, anchors }: Machine): string {
     });
     return text === "" ? [] : [`${program}\n${text}`];
   });
-  const texts = [describeRuleset(ruleset), ...restored.toSorted(), describeAnchors(anchors)];
+  const texts = [
+    describeRuleset(ruleset),
+    ...restored.toSorted(),
+    describeAnchors(anchors),
+    describeFirewalld(firewalld),
+  ];
   return texts.filter((text) => text !== "").join("\n");
 }
 
@@ -131,11 +139,7 @@ export function startProcess(
   const refuseWrite = (): never => {
     throw new RecordError("Cannot write a record: no space left on device");
   };
-  const host: Host = {
-    platform: world.platform,
-    kernel: "6.1.0",
-    privileged: true,
-    facts: () => Promise.resolve({ ...world.facts, platform: world.platform }),
+  const runner: CommandRunner = {
     run: (command) =>
       Promise.resolve().then(() =>
         effect(() => runProgram(world, command), () => ({
@@ -144,6 +148,14 @@ export function startProcess(
           stderr: "Error: Device or resource busy",
         }), command)
       ),
+  };
+  const host: Host = {
+    platform: world.platform,
+    kernel: "6.1.0",
+    privileged: true,
+    facts: () => Promise.resolve({ ...world.facts, platform: world.platform }),
+    // As main.ts does it.
+    run: keepingRuntime(runner, (sentence) => void said.push(sentence)),
     records: {
       directory: "memory",
       readAll: () =>

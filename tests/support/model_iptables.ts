@@ -118,6 +118,11 @@ function runLines(tables: Tables, { table, lines }: Section, asKernel: boolean):
   for (const [name, rules] of tables.get(table) ?? []) chains.set(name, [...rules]);
   for (const { text, words } of lines) {
     const [verb = "", chain = "", ...rule] = words;
+    if (isChainLine(verb)) {
+      const name = verb.slice(1);
+      if (!isBuiltin(table, name)) chains.set(name, []);
+      continue;
+    }
     const why = isOfRule(verb)
       ? runRule(chains, table, verb, chain, rule)
       : runChain(chains, table, verb, chain, asKernel);
@@ -132,10 +137,20 @@ function isOfRule(verb: string | undefined): boolean {
 
 /** The program knows more targets than those above, and takes none of them for a chain. */
 function problemOfSyntax([verb = "", chain = "", ...rule]: readonly string[]): string | undefined {
+  if (isChainLine(verb)) return problemOfName(verb.slice(1));
   if (!isOfRule(verb) && !["-N", "-F", "-X"].includes(verb)) return "Unknown verb";
   if (!isOfRule(verb) && rule.length > 0) return "Too many words";
+  return problemOfName(chain);
+}
+
+function problemOfName(chain: string): string | undefined {
   const isValid = /^[^-!\s]\S*$/.test(chain) && new TextEncoder().encode(chain).length < 29;
   return isValid && !TARGETS.has(chain) ? undefined : "Not the name of a chain";
+}
+
+/** `:CHAIN POLICY [0:0]`: a chain of the program's own gets the policy, any other is there and empty. */
+function isChainLine(verb: string): boolean {
+  return verb.startsWith(":");
 }
 
 function runChain(
@@ -169,17 +184,20 @@ function runRule(
   table: string,
   verb: string,
   chain: string,
-  words: readonly string[],
+  given: readonly string[],
 ): string | undefined {
   const rules = chains.get(chain);
   if (rules === undefined) return "No chain by that name";
+  const position = verb === "-I" && /^\d+$/.test(given[0] ?? "") ? Number(given[0]) : undefined;
+  const words = position === undefined ? given : given.slice(1);
+  if (position !== undefined && position > rules.length + 1) return "Index of insertion too big";
   const jump = jumpOf(words);
   const isThere = jump === undefined || (chains.has(jump.chain) && !isBuiltin(table, jump.chain)) ||
     (jump.returns && TARGETS.has(jump.chain));
   if (!isThere) return `Chain '${jump.chain}' does not exist`;
   const rule = saveRule(words);
   if (verb === "-A") rules.push(rule);
-  if (verb === "-I") rules.unshift(rule);
+  if (verb === "-I") rules.splice((position ?? 1) - 1, 0, rule);
   if (verb !== "-D") return undefined;
   const index = rules.indexOf(rule);
   if (index === -1) return "Bad rule (does a matching rule exist in that chain?)";

@@ -1,6 +1,7 @@
 /** What the programs of a host in memory answer, and what they keep. */
 import type { Command, CommandResult, Program } from "../../core/command.ts";
 import { runRestore, saveTables, type Tables, type Variant } from "./model_iptables.ts";
+import { type Firewalld, runFirewalldProgram } from "./model_firewalld.ts";
 import { type Ruleset, runScript } from "./model_nft.ts";
 import { type Anchors, runPfctl } from "./model_pf.ts";
 
@@ -12,6 +13,8 @@ export interface Machine {
   tables: ReadonlyMap<Program, Tables>;
   /** Those of pf. */
   anchors: Anchors;
+  /** Zones and policies of firewalld, and their files. */
+  firewalld: Firewalld;
   /** Which variant `iptables` is. */
   variant: Variant;
   /** Programs that are not installed. */
@@ -49,11 +52,32 @@ export function runProgram(machine: Machine, command: Command): CommandResult {
       return save(machine, "iptables-legacy-restore");
     case "ip6tables-legacy-save":
       return save(machine, "ip6tables-legacy-restore");
+    case "iptables-save":
+    case "ip6tables-save":
+      return save(machine, programOf(machine, program));
+    case "iptables-restore":
+    case "ip6tables-restore":
+      return restore(
+        machine,
+        { ...command, program: programOf(machine, program) },
+        machine.variant,
+      );
     case "sysctl":
       return args.includes("-n") && machine.ipv6 ? { ...DONE, stdout: "1\n" } : DONE;
     case "pfctl": {
       const { anchors, result } = runPfctl(machine.anchors, args, stdin);
       machine.anchors = anchors;
+      return result;
+    }
+    case "busctl":
+    case "firewall-cmd":
+    case "cat":
+    case "install":
+    case "rm": {
+      const { firewalld, result } = runFirewalldProgram(machine.firewalld, command);
+      machine.firewalld = firewalld;
+      const reloads = program === "busctl" && args.at(-1) === "reload";
+      if (reloads && result.status === 0) emptyTables(machine);
       return result;
     }
     case "tc":
@@ -63,6 +87,17 @@ export function runProgram(machine: Machine, command: Command): CommandResult {
     case "route":
       return DONE;
   }
+}
+
+/** `iptables-save` → the restore of the variant that it is. */
+function programOf({ variant }: Machine, program: Program): Program {
+  return program.startsWith("ip6") ? `ip6tables-${variant}-restore` : `iptables-${variant}-restore`;
+}
+
+/** Up to 1.3 a reload of firewalld empties all tables of iptables, whoever filled them. */
+function emptyTables(machine: Machine): void {
+  const emptied = [programOf(machine, "iptables"), programOf(machine, "ip6tables-save")];
+  machine.tables = new Map([...machine.tables].filter(([program]) => !emptied.includes(program)));
 }
 
 function runNft(machine: Machine, args: readonly string[], script: string): CommandResult {

@@ -7,7 +7,16 @@ import type { BackendName } from "../../core/firewall_backend.ts";
 import type { Platform } from "../../core/host.ts";
 import type { Record as NetworkRecord } from "../../core/record/record.ts";
 import { parseRecord } from "../../core/record/record_xml.ts";
-import { emptyWorld, type FateOf, Killed, startProcess, type World } from "./model_host.ts";
+import { assertEquals } from "@std/assert";
+import { problemOfFiles, startFirewalld, stopFirewalld } from "./model_firewalld.ts";
+import {
+  copyWorld,
+  emptyWorld,
+  type FateOf,
+  Killed,
+  startProcess,
+  type World,
+} from "./model_host.ts";
 import type { Variant } from "./model_iptables.ts";
 
 /** What a host makes rules with. */
@@ -18,7 +27,23 @@ export interface Ground {
   readonly variant?: Variant;
   /** Absent: Linux. */
   readonly platform?: Platform;
+  /** What becomes of firewalld before the command; absent: nothing. */
+  readonly firewalld?: "starts" | "stops";
 }
+
+/** What a host makes rules with on which firewalld runs. */
+export const FIREWALLD: Ground = { name: "firewalld", backend: "firewalld", firewalld: "starts" };
+
+/** Other programs, on a host where firewalld runs too: it has to know of the bridges. */
+export const BESIDE: readonly Ground[] = [
+  { name: "nftables beside firewalld", backend: "nftables", firewalld: "starts" },
+  {
+    name: "iptables-nft beside firewalld",
+    backend: "iptables",
+    variant: "nft",
+    firewalld: "starts",
+  },
+];
 
 /** What a FreeBSD host makes rules with. */
 export const PF: Ground = { name: "pf", backend: "pf", platform: "freebsd" };
@@ -39,6 +64,7 @@ const DEFINITIONS = {
     "<forward mode='nat'/>",
     "<forward><nat ipv6='yes'/></forward><ip family='ipv6' address='fd00::1' prefix='64'/>",
   ),
+  zoned: definition("one", "nat", 0).replace("'virbr0'", "'virbr0' zone='internal'"),
   second: definition("two", "nat", 1),
   third: definition("three", "isolated", 2),
 };
@@ -75,24 +101,52 @@ export interface Turn {
 }
 
 /** The world after these commands, each of which works. */
-export async function worldAfter(turns: readonly Turn[]): Promise<World> {
-  const world = emptyWorld();
+export async function worldAfter(
+  turns: readonly Turn[],
+  origin: World = emptyWorld(),
+): Promise<World> {
+  const world = copyWorld(origin);
   for (const turn of turns) await takeTurn(world, turn);
   return world;
 }
 
-/** Runs one command in the world, and gives the number of its effects. */
+/** How a command went. */
+export interface Taken {
+  readonly effects: number;
+  readonly error: unknown;
+  readonly said: readonly string[];
+}
+
+/**
+ * Runs one command in the world, and gives the number of its effects.
+ *
+ * At none of them may the files of firewalld be such that it would refuse them: one that starts at that
+ * moment would leave all that the administrator has configured aside.
+ */
 export async function takeTurn(
   world: World,
-  { ground: { backend, variant, platform = "linux" }, work }: Turn,
+  { ground: { backend, variant, platform = "linux", firewalld }, work }: Turn,
   fateOf?: FateOf,
-): Promise<
-  { readonly effects: number; readonly error: unknown; readonly said: readonly string[] }
-> {
+): Promise<Taken> {
   world.variant = variant ?? world.variant;
   world.platform = platform;
-  const { context, effects, isDead, said } = startProcess(world, DEFINITIONS, fateOf, backend);
+  if (firewalld === "starts") world.firewalld = startFirewalld(world.firewalld);
+  if (firewalld === "stops") world.firewalld = stopFirewalld(world.firewalld);
+  const refusals: string[] = [];
+  let last = "";
+  const look = (): void => {
+    const problem = problemOfFiles(world.firewalld);
+    if (problem !== undefined) refusals.push(`${problem} after ${last}`);
+  };
+  const watch: FateOf = (effect, command) => {
+    look();
+    last = command === undefined ? "a record" : [command.program, ...command.args].join(" ");
+    return fateOf?.(effect, command) ?? "works";
+  };
+  const { context, effects, isDead, said } = startProcess(world, DEFINITIONS, watch, backend);
   const thrown = await work(context).then(() => undefined, (error) => error);
+  look();
+  assertEquals(refusals, []);
   const error = isDead() ? new Killed() : thrown;
   if (fateOf === undefined && error !== undefined) throw error;
   return { effects: effects(), error, said };

@@ -1,8 +1,8 @@
 import { assert } from "@std/assert";
 import { holdsRules, RULE_PROGRAMS } from "../../../core/change/join_scripts.ts";
 import type { Command } from "../../../core/command.ts";
+import { assertUsable } from "../../support/claims.ts";
 import {
-  assertUsable,
   type Case,
   disturb,
   type Disturbance,

@@ -1,0 +1,14 @@
+import { movesBetween } from "../../support/crash_cases.ts";
+import { testEveryEffectOfMove } from "../../support/crash_tests.ts";
+import { BESIDE, FIREWALLD, type Ground } from "../../support/turns.ts";
+
+/** firewalld comes while a network is up, or goes. */
+const PLAIN: Ground = { name: "nftables", backend: "nftables" };
+const STOPPED: Ground = { ...PLAIN, name: "nftables after firewalld stopped", firewalld: "stops" };
+
+for (const other of BESIDE) {
+  movesBetween(other, FIREWALLD).forEach(testEveryEffectOfMove);
+  movesBetween(FIREWALLD, other).forEach(testEveryEffectOfMove);
+}
+movesBetween(PLAIN, FIREWALLD).forEach(testEveryEffectOfMove);
+movesBetween(FIREWALLD, STOPPED).forEach(testEveryEffectOfMove);

@@ -33,6 +33,7 @@ export type Program =
   | "busctl"
   | "firewall-cmd"
   | FileProgram
+  | "conntrack"
   | "tc"
   | "ip"
   | "sysctl"

@@ -17,6 +17,7 @@ import { chooseZones, type ChosenZones } from "./choose_zone.ts";
 import { problemOfState } from "./detect.ts";
 import { differencesOf, isFileAsWanted } from "./live_object.ts";
 import { allNames, filePath } from "./object_name.ts";
+import { endingSteps } from "./connections.ts";
 import { fileText, type FirewalldObject, isOurFile } from "./objects.ts";
 import { refuseUnsayable } from "./refusals.ts";
 import { networkObjects } from "./ruleset.ts";
@@ -94,10 +95,14 @@ function networkChange(policy: FilteredPolicy, facts: Facts, known: Returns): Ne
   const zoning = zoningOf(policy.bridge, answers);
   const repair = checksumRepair(policy, facts);
   const isOwn = zones.kind === "own";
+  const steps = zoneSteps(policy, objects, zoning, zones.name, facts);
+  // A network that comes from another backend has connections that it may keep.
+  const mayKeep = known.backendOf(policy) ?? "firewalld";
   return {
     network: policy.network,
     install: [
-      ...zoneSteps(policy, objects, zoning, zones.name, facts),
+      ...steps,
+      ...(steps.length > 0 && mayKeep === "firewalld" ? endingSteps(policy) : []),
       ...(isOwn ? [] : bindingSteps(policy.bridge, zoning, zones.name)),
       ...repair.steps,
     ],

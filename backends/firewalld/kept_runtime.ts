@@ -5,7 +5,7 @@
  */
 import { commandKey } from "../../core/change/change.ts";
 import type { Command, CommandResult, CommandRunner } from "../../core/command.ts";
-import { isNobodyThere } from "../../core/change/zone_work.ts";
+import { isNobodyThere } from "../../core/change/already_so.ts";
 import { askQuestions } from "../../core/commands/snapshot.ts";
 import { quoted } from "../../core/quoted.ts";
 import {

@@ -30,6 +30,7 @@ export function isInKernel(name: string, answers: Answers): boolean {
   const backend = answerOf(answers.to(BACKEND_QUESTION));
   if (backend !== "nftables" && backend !== "iptables") return true;
   const listing = answers.to(backend === "nftables" ? NFT_QUESTION : IPTABLES_QUESTION);
-  if (listing === undefined) return true;
+  // Without the program nobody can tell; firewalld speaks with the kernel by a library.
+  if (listing === undefined || listing.status === 127 || listing.status === 126) return true;
   return listing.stdout.split(/[^\w-]+/).some((word) => word.endsWith(`_${name}`));
 }

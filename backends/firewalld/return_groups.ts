@@ -13,6 +13,8 @@ import { isReturn } from "./zone_of_interface.ts";
 export interface Returns {
   /** Undefined for a network that does not stand, or stands with another bridge or zone. */
   of(policy: FilteredPolicy): readonly RemovalGroup[] | undefined;
+  /** The backend that holds the network; undefined when none does. */
+  backendOf(policy: FilteredPolicy): string | undefined;
 }
 
 /** Reads the records once, for all networks. */
@@ -23,6 +25,7 @@ export function returnsIn({ records, again }: Facts): Returns {
       const before = known.get(network);
       return before?.bridge === bridge && before.zone === zone ? before.groups : undefined;
     },
+    backendOf: ({ network }) => known.get(network)?.backend,
   };
 }
 
@@ -30,11 +33,12 @@ interface Standing {
   readonly bridge: string | undefined;
   readonly zone: string | undefined;
   readonly groups: readonly RemovalGroup[] | undefined;
+  readonly backend: string | undefined;
 }
 
-function standingOf({ network, removal }: Installation): readonly [string, Standing] {
+function standingOf({ network, removal, backend }: Installation): readonly [string, Standing] {
   const { name, bridge } = networkFromElement(network, "record");
   // Without a removal there are no rules either: the mode was open.
   const groups = removal.length === 0 ? undefined : removal.filter(isReturn);
-  return [name, { bridge: bridge.name, zone: bridge.zone, groups }];
+  return [name, { bridge: bridge.name, zone: bridge.zone, groups, backend }];
 }

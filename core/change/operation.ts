@@ -170,7 +170,7 @@ function stepTask({ purpose, command, optional }: Step): Task {
 }
 
 /** Programs beside the rules, in the order in which they run while networks come up. */
-const OTHERS: readonly Program[] = ["sysctl", "pfctl", "tc", "ip"];
+const OTHERS: readonly Program[] = ["sysctl", "pfctl", "tc", "ip", "conntrack"];
 
 /** By program, in the order given where the program is the same (sorting is stable). */
 function sortOthers(tasks: readonly Task[], direction: 1 | -1): readonly Task[] {

@@ -16,10 +16,11 @@ import {
   type Rebuild,
   rebuildTasks,
 } from "./operation.ts";
+import { isAlreadySo } from "./already_so.ts";
 import { type AskedTask, askTasks } from "./ask_tasks.ts";
 import { lossOf, outcome, StepFailedError } from "./step_error.ts";
 import type { Task } from "./task.ts";
-import { isZoneAlreadySo, isZoneWork } from "./zone_work.ts";
+import { isZoneWork } from "./zone_work.ts";
 
 /** How an operation went. */
 export interface Outcome {
@@ -182,7 +183,7 @@ async function runTasks(
         throw new StepFailedError(task.purpose, command, result);
     }
   }
-  return { warnings, undone, gone };
+  return { warnings: [...new Set(warnings)], undone, gone };
 }
 
 /** Of a script that iptables refuses, the tables before the one that it complains of stand. */
@@ -215,8 +216,7 @@ function judge(
 ): Verdict {
   const { status } = result;
   const ofRules = carriesRules(command);
-  if (status === 0 || isZoneAlreadySo(command, kind, result)) return "done";
-  if (kind === "removal" && hadNothing(command, result)) return "done";
+  if (status === 0 || isAlreadySo(command, kind, result)) return "done";
   if (parts !== undefined) return "try its parts";
   if (kind === "removal" && status === 127 && ofRules) return "gone";
   if (mayFail && command.program === "pfctl") return "not ended";
@@ -226,15 +226,6 @@ function judge(
   if (optional === undefined) return "failed";
   // Rules that are refused may be so because of what stands: then all is made anew, and they with it.
   return refusal !== undefined || isFresh || !ofRules ? "lost" : "failed";
-}
-
-/**
- * To flush an anchor that is not there is an error since FreeBSD 15, and without its module pf holds
- * nothing at all: what is to go is gone.
- */
-function hadNothing({ program }: Command, { stderr }: CommandResult): boolean {
-  return program === "pfctl" &&
-    /\bAnchor (or Ruleset )?does not exist|\/dev\/pf: No such file/.test(stderr);
 }
 
 /** What a program would have removed, so that somebody else can. */

@@ -1,5 +1,5 @@
 /** What is done to firewalld, in the order that keeps its configuration valid at every moment. */
-import type { Command, CommandResult, Program } from "../command.ts";
+import type { Command, Program } from "../command.ts";
 import { commandKey } from "./change.ts";
 import type { Task } from "./task.ts";
 
@@ -62,26 +62,4 @@ function stageOf({ program, args }: Command): number {
   if (program === "install") return 1;
   if (program === "rm") return 2;
   return program === "busctl" && args.at(-1) === RELOAD_METHOD ? 3 : 4;
-}
-
-/** firewalld says so of an interface that is in no zone, or in that zone already. */
-const ALREADY_SO = /\b(UNKNOWN_INTERFACE|NOT_ENABLED|ALREADY_ENABLED|ZONE_ALREADY_SET)\b/;
-
-/** busctl says so where no firewalld runs: then it has no rules, and starts from its files. */
-const NOT_RUNNING =
-  /was not provided by any \.service|Name ".*" does not exist|Failed to connect to bus/;
-
-/** Whether there was nothing left to do. */
-export function isZoneAlreadySo(
-  command: Command,
-  kind: Task["kind"],
-  { stderr }: CommandResult,
-): boolean {
-  return isZoneWork(command) &&
-    (ALREADY_SO.test(stderr) || (kind === "removal" && NOT_RUNNING.test(stderr)));
-}
-
-/** Whether busctl had nobody to speak with, or is not there itself. */
-export function isNobodyThere({ status, stderr }: CommandResult): boolean {
-  return status === 127 || (status !== 0 && NOT_RUNNING.test(stderr));
 }

@@ -65,7 +65,7 @@ async function takeAllDown(
 ): Promise<{ readonly bare: World; readonly said: readonly string[] }> {
   const bare = copyWorld(world);
   const { said } = await takeTurn(bare, { ground, work: takeDown() });
-  return { bare, said: said.filter((text) => !/^Network "\w+" is down$/.test(text)) };
+  return { bare, said: said.filter((text) => !/^(Network "\w+" is down$|Put back what)/.test(text)) };
 }
 
 /** The host as it was before any command. */

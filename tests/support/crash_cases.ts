@@ -1,6 +1,8 @@
 /** Commands that are disturbed, whatever makes the rules. */
 import type { Case } from "./disturbance.ts";
-import { bringUp, type Ground, reloadAgain, takeDown, type Work } from "./turns.ts";
+import { installedFirewalld, startFirewalld } from "./model_firewalld.ts";
+import { emptyWorld } from "./model_host.ts";
+import { bringUp, FIREWALLD, type Ground, reloadAgain, takeDown, type Work } from "./turns.ts";
 
 /** What stands before, and the command that is disturbed. */
 const WORKS: readonly { readonly says: string; readonly before: Work[]; readonly work: Work }[] = [
@@ -39,4 +41,65 @@ export function movesBetween(from: Ground, to: Ground): readonly Case[] {
     before: [{ ground: from, work: bringUp("nat", "second", "third") }],
     turn: { ground: to, work },
   }));
+}
+
+/** Networks of firewalld beside others, whose iptables its reload empties. */
+export function besideOthers(other: Ground): readonly Case[] {
+  const before = [{ ground: other, work: bringUp("second", "third") }];
+  const both = [...before, { ground: FIREWALLD, work: bringUp("nat") }];
+  const works: readonly (readonly [says: string, before: Case["before"], work: Work])[] = [
+    ["up", before, bringUp("nat")],
+    ["up with a new mode", both, bringUp("route")],
+    ["down", both, takeDown("one")],
+    ["reload", both, reloadAgain("one")],
+  ];
+  return works.map(([says, standing, work]) => ({
+    says: `${says} with firewalld beside two networks with ${other.name}`,
+    before: standing,
+    turn: { ground: FIREWALLD, work },
+  }));
+}
+
+/** Bridges that come into zones of the administrator's. */
+export function zoneCases(ground: Ground): readonly Case[] {
+  const works: readonly (readonly [says: string, before: readonly Work[], work: Work])[] = [
+    ["up into a zone", [], bringUp("zoned")],
+    ["up again in a zone", [bringUp("zoned")], bringUp("zoned")],
+    ["up from one zone into another", [bringUp("nat")], bringUp("zoned")],
+    ["up out of a zone", [bringUp("zoned", "second")], bringUp("nat")],
+    ["down of one in a zone", [bringUp("zoned", "second")], takeDown("one")],
+  ];
+  return works.map(([says, before, work]) => ({
+    says: `${says} with ${ground.name}`,
+    before: before.map((one) => ({ ground, work: one })),
+    turn: { ground, work },
+  }));
+}
+
+/** Hosts on which somebody had put the first bridge into a zone before, and commands on them. */
+export function originCases(ground: Ground): readonly Case[] {
+  const zones = [["internal", "internal"], ["internal", undefined], [
+    "libvirt",
+    "libvirt",
+  ]] as const;
+  return zones.flatMap(([runtime, permanent]) => {
+    const firewalld = startFirewalld({
+      ...installedFirewalld(),
+      permanent: new Map(permanent === undefined ? [] : [["virbr0", permanent]]),
+    });
+    const bindings = new Map([["virbr0", runtime]]);
+    const origin = { ...emptyWorld(), firewalld: { ...firewalld, bindings } };
+    const where = `${runtime}${permanent === undefined ? " at run time" : ""}`;
+    const up = [{ ground, work: bringUp("nat", "second") }];
+    return [
+      { says: "up", before: [], work: bringUp("nat") },
+      { says: "up with a new mode", before: up, work: bringUp("route") },
+      { says: "down", before: up, work: takeDown("one") },
+    ].map(({ says, before, work }) => ({
+      says: `${says} of a bridge from the zone ${where} with ${ground.name}`,
+      before,
+      turn: { ground, work },
+      origin,
+    }));
+  });
 }

@@ -170,6 +170,22 @@ function withoutPermanent(firewalld: Firewalld, name: string): Firewalld {
   };
 }
 
+/** The names of the chains that firewalld has in nft; empty when it does not run. */
+export function listFirewalldTable({ running, stock, loaded }: Firewalld): string {
+  if (!running) return "";
+  const chains = [
+    ...stock.map((name) => `filter_IN_${name}`),
+    ...objectsIn(loaded).map(({ kind, name }) =>
+      kind === "zone" ? `filter_IN_${name}` : `filter_FWD_policy_${name}`
+    ),
+  ];
+  return [
+    "table inet firewalld {",
+    ...chains.map((name) => `\tchain ${name} {\n\t}\n`),
+    "}\n",
+  ].join("\n");
+}
+
 /** Files and what is at run time, as text; empty for one that has nothing but its own zones. */
 export function describeFirewalld({ files, permanent, loaded, bindings }: Firewalld): string {
   const named = [...objectsIn(loaded)].flatMap(({ interfaces }) => interfaces);

@@ -18,12 +18,20 @@ export function runBusctl(firewalld: Firewalld, args: readonly string[]): Firewa
   if (name !== NAME || !part.startsWith(NAME)) throw new Error(`No model for ${args.join(" ")}`);
   if (!firewalld.running) return { firewalld, result: failure(absence(verb, method, part)) };
   if (verb === "get-property") {
-    return printed(firewalld, "s", method === "state" ? "RUNNING" : "1.3.3");
+    const value = PROPERTIES[method];
+    if (value === undefined) throw new Error(`No model for ${args.join(" ")}`);
+    return printed(firewalld, "s", value);
   }
   const run = CALLS[`${part.slice(NAME.length)}.${method}`];
   if (run === undefined) throw new Error(`No model for ${args.join(" ")}`);
   return run(firewalld, words);
 }
+
+const PROPERTIES: Readonly<Record<string, string>> = {
+  state: "RUNNING",
+  version: "1.3.3",
+  FirewallBackend: "nftables",
+};
 
 /** busctl 252 words it in two ways. */
 function absence(verb: string, method: string, part: string): string {

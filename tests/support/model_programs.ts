@@ -1,7 +1,7 @@
 /** What the programs of a host in memory answer, and what they keep. */
 import type { Command, CommandResult, Program } from "../../core/command.ts";
 import { runRestore, saveTables, type Tables, type Variant } from "./model_iptables.ts";
-import { type Firewalld, runFirewalldProgram } from "./model_firewalld.ts";
+import { type Firewalld, listFirewalldTable, runFirewalldProgram } from "./model_firewalld.ts";
 import { type Ruleset, runScript } from "./model_nft.ts";
 import { type Anchors, runPfctl } from "./model_pf.ts";
 
@@ -80,6 +80,8 @@ export function runProgram(machine: Machine, command: Command): CommandResult {
       if (reloads && result.status === 0) emptyTables(machine);
       return result;
     }
+    case "conntrack":
+      return NO_CONNECTIONS;
     case "tc":
     case "ip":
     case "ifconfig":
@@ -100,9 +102,26 @@ function emptyTables(machine: Machine): void {
   machine.tables = new Map([...machine.tables].filter(([program]) => !emptied.includes(program)));
 }
 
+const NO_CONNECTIONS: CommandResult = {
+  ...DONE,
+  status: 1,
+  stderr: "conntrack v1.4.7 (conntrack-tools): 0 flow entries have been deleted.\n",
+};
+
+const NO_TABLE: CommandResult = {
+  ...DONE,
+  status: 1,
+  stderr: "Error: No such file or directory\n",
+};
+
 function runNft(machine: Machine, args: readonly string[], script: string): CommandResult {
   if (args[0] === "--version") return { ...DONE, stdout: "nftables v1.0.6\n" };
-  if (args[0] !== "-f") return DONE;
+  if (args.join(" ") === "list table inet firewalld") {
+    const stdout = listFirewalldTable(machine.firewalld);
+    return stdout === "" ? NO_TABLE : { ...DONE, stdout };
+  }
+  // firewalld's own table is what its model says of it.
+  if (args[0] !== "-f" || script === "add table inet firewalld\n") return DONE;
   const { ruleset, error } = runScript(machine.ruleset, script);
   machine.ruleset = ruleset;
   return error === undefined ? DONE : { ...DONE, status: 1, stderr: `Error: ${error}` };

@@ -1,5 +1,9 @@
-import { casesOn } from "../../support/crash_cases.ts";
+import { besideOthers, casesOn, originCases, zoneCases } from "../../support/crash_cases.ts";
 import { testEveryEffect } from "../../support/crash_tests.ts";
 import { BESIDE, FIREWALLD } from "../../support/turns.ts";
 
-for (const one of [FIREWALLD, ...BESIDE].flatMap(casesOn)) testEveryEffect(one);
+for (const ground of [FIREWALLD, ...BESIDE]) casesOn(ground).forEach(testEveryEffect);
+for (const ground of [FIREWALLD, ...BESIDE.slice(0, 1)]) {
+  [...zoneCases(ground), ...originCases(ground)].forEach(testEveryEffect);
+}
+BESIDE.flatMap(besideOthers).forEach(testEveryEffect);

@@ -1,0 +1,37 @@
+/** Failures that are none: what was to be done was done before. */
+import type { Command, CommandResult } from "../command.ts";
+import type { Task } from "./task.ts";
+import { isZoneWork } from "./zone_work.ts";
+
+/** Whether there was nothing left to do. */
+export function isAlreadySo(
+  command: Command,
+  kind: Task["kind"],
+  { stderr }: CommandResult,
+): boolean {
+  if (command.program === "conntrack") return NOTHING_TRACKED.test(stderr);
+  if (command.program === "pfctl") return kind === "removal" && NO_ANCHOR.test(stderr);
+  return isZoneWork(command) &&
+    (ZONE_SET.test(stderr) || (kind === "removal" && NOT_RUNNING.test(stderr)));
+}
+
+/** Whether busctl had nobody to speak with, or is not there itself. */
+export function isNobodyThere({ status, stderr }: CommandResult): boolean {
+  return status === 127 || (status !== 0 && NOT_RUNNING.test(stderr));
+}
+
+/** conntrack(8) fails where it found no connection to end. */
+const NOTHING_TRACKED = /\b0 flow entries have been deleted/;
+
+/**
+ * To flush an anchor that is not there is an error since FreeBSD 15, and without its module pf holds
+ * nothing at all: what is to go is gone.
+ */
+const NO_ANCHOR = /\bAnchor (or Ruleset )?does not exist|\/dev\/pf: No such file/;
+
+/** firewalld says so of an interface that is in no zone, or in that zone already. */
+const ZONE_SET = /\b(UNKNOWN_INTERFACE|NOT_ENABLED|ALREADY_ENABLED|ZONE_ALREADY_SET)\b/;
+
+/** busctl says so where no firewalld runs: then it has no rules, and starts from its files. */
+const NOT_RUNNING =
+  /was not provided by any \.service|Name ".*" does not exist|Failed to connect to bus/;

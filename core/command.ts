@@ -32,6 +32,7 @@ export type Program =
   | "ip6tables-restore"
   | "busctl"
   | "firewall-cmd"
+  | "firewall-offline-cmd"
   | FileProgram
   | "conntrack"
   | "tc"

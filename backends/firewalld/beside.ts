@@ -3,6 +3,7 @@
  * both, and firewalld rejects what comes from a bridge that nobody put into a zone. So the bridge goes into
  * one that forwards what it sends, as libvirt does it, and leaves it with the network.
  */
+import { isNobodyThere } from "../../core/change/already_so.ts";
 import type { NetworkChange } from "../../core/change/change.ts";
 import type { Command } from "../../core/command.ts";
 import { askQuestions } from "../../core/commands/snapshot.ts";
@@ -20,11 +21,11 @@ import { quoted } from "../../core/quoted.ts";
 import type { Record } from "../../core/record/record.ts";
 import { ACTIVE_ZONES_QUESTION, STATE_QUESTION, ZONES_QUESTION } from "./bus.ts";
 import { refuseMissingZone } from "./choose_zone.ts";
-import { problemOfState } from "./detect.ts";
+import { problemOfState, refuseSilence } from "./detect.ts";
 import { namesIn } from "./live_object.ts";
 import { bridgesOf } from "./questions.ts";
 import { unsayableName } from "./refusals.ts";
-import { type Returns, returnsIn } from "./return_groups.ts";
+import { type StandingNetworks, standingNetworks } from "./original_zones.ts";
 import { bindingSteps, returnGroups, zoningOf, zoningQuestions } from "./zone_of_interface.ts";
 
 /** The backend, with a place in firewalld for each of its bridges where firewalld runs. */
@@ -37,13 +38,14 @@ export function besideFirewalld(backend: FirewallBackend): FirewallBackend {
     ],
     compile: (policies, facts) => {
       const change = backend.compile(policies, facts);
+      if (policies.length > 0) refuseDoubt(policies, facts);
       if (!isRunning(facts.answers)) return change;
-      const returns = returnsIn(facts);
+      const standing = standingNetworks(facts);
       return {
         ...change,
         networks: change.networks.map((one, index) => {
           const policy = policies[index];
-          return policy === undefined ? one : withZone(one, policy, facts, returns, backend);
+          return policy === undefined ? one : withZone(one, policy, facts, standing, backend);
         }),
       };
     },
@@ -69,6 +71,19 @@ function questions(
   ];
 }
 
+/** Whether firewalld runs, and what it has, must be known: a bridge in the wrong zone is open or closed. */
+function refuseDoubt(policies: readonly FilteredPolicy[], { answers, again }: Facts): void {
+  const state = answers.to(STATE_QUESTION);
+  if ((again !== undefined && again.size > 0) || state === undefined || isNobodyThere(state)) {
+    return;
+  }
+  refuseSilence([
+    STATE_QUESTION,
+    ZONES_QUESTION,
+    ...policies.flatMap(({ bridge }) => zoningQuestions(bridge)),
+  ], answers);
+}
+
 function isRunning(answers: Answers): boolean {
   const state = answers.to(STATE_QUESTION);
   return state !== undefined && problemOfState(state) === undefined;
@@ -78,7 +93,7 @@ function withZone(
   change: NetworkChange,
   policy: FilteredPolicy,
   { answers }: Facts,
-  known: Returns,
+  standing: StandingNetworks,
   backend: FirewallBackend,
 ): NetworkChange {
   const { bridge } = policy;
@@ -87,8 +102,7 @@ function withZone(
     const warning = `${problem}, so it stops what guests send beyond their bridge`;
     return { ...change, warnings: [...change.warnings, warning] };
   }
-  const returns = known.of(policy);
-  if (policy.zone !== undefined && returns === undefined) {
+  if (policy.zone !== undefined && standing.backendOf(policy) === undefined) {
     refuseMissingZone(policy, policy.zone, answers);
   }
   const zone = zoneFor(policy, answers);
@@ -97,7 +111,10 @@ function withZone(
   return {
     ...change,
     install: [...change.install, ...bindingSteps(bridge, zoning, zone)],
-    removal: [...change.removal, ...returns ?? returnGroups(bridge, zoning, zone)],
+    removal: [
+      ...change.removal,
+      ...returnGroups(bridge, standing.zoningOf(policy) ?? zoning, zone),
+    ],
     warnings: [
       ...change.warnings.filter((warning) => !ignored.includes(warning)),
       ...limits(policy, zone, backend),

@@ -36,7 +36,15 @@ export const VERSION_QUESTION = property("version");
 /** What firewalld makes its rules with: `nftables` or `iptables` (firewalld.conf(5)). */
 export const BACKEND_QUESTION: Command = {
   program: "busctl",
-  args: [...FLAGS, "get-property", NAME, `${PATH}/config`, `${NAME}.config`, "FirewallBackend"],
+  args: [
+    ...FLAGS,
+    PATIENT,
+    "get-property",
+    NAME,
+    `${PATH}/config`,
+    `${NAME}.config`,
+    "FirewallBackend",
+  ],
 };
 
 /** The zone of interfaces that nobody put into one. */
@@ -88,7 +96,7 @@ export function fileQuestion(path: string): Command {
 }
 
 function property(name: string): Command {
-  return { program: "busctl", args: [...FLAGS, "get-property", NAME, PATH, NAME, name] };
+  return { program: "busctl", args: [...FLAGS, PATIENT, "get-property", NAME, PATH, NAME, name] };
 }
 
 /** The first value of an answer, its type left out; undefined where firewalld did not answer. */

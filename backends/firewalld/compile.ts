@@ -6,28 +6,37 @@ import {
   type RemovalGroup,
   type Step,
 } from "../../core/change/change.ts";
+import { isNobodyThere } from "../../core/change/already_so.ts";
 import { checksumRepair } from "../../core/change/dhcp_checksum.ts";
 import { type Command, firstLine } from "../../core/command.ts";
 import { type Facts, NoBackendError } from "../../core/firewall_backend.ts";
 import { HostError } from "../../core/host.ts";
 import type { FilteredPolicy } from "../../core/policy/policy.ts";
 import { printable, quoted } from "../../core/quoted.ts";
-import { CHECK_QUESTION, fileQuestion, RELOAD, STATE_QUESTION } from "./bus.ts";
+import {
+  CHECK_QUESTION,
+  DEFAULT_ZONE_QUESTION,
+  fileQuestion,
+  RELOAD,
+  STATE_QUESTION,
+  ZONES_QUESTION,
+} from "./bus.ts";
 import { chooseZones, type ChosenZones } from "./choose_zone.ts";
-import { problemOfState } from "./detect.ts";
+import { problemOfState, refuseSilence } from "./detect.ts";
 import { differencesOf, isFileAsWanted } from "./live_object.ts";
 import { allNames, filePath } from "./object_name.ts";
 import { endingSteps } from "./connections.ts";
 import { fileText, type FirewalldObject, isOurFile } from "./objects.ts";
 import { refuseUnsayable } from "./refusals.ts";
 import { networkObjects } from "./ruleset.ts";
-import { type Returns, returnsIn } from "./return_groups.ts";
+import { type StandingNetworks, standingNetworks } from "./original_zones.ts";
 import {
   bindingSteps,
   releaseSteps,
   returnGroups,
   type Zoning,
   zoningOf,
+  zoningQuestions,
 } from "./zone_of_interface.ts";
 
 /**
@@ -45,22 +54,30 @@ import {
 export function compileChange(policies: readonly FilteredPolicy[], facts: Facts): Change {
   policies.forEach(refuseUnsayable);
   refuseSameNames(policies);
-  if (policies.length > 0) refuseUnreachable(facts);
-  const returns = returnsIn(facts);
+  if (policies.length > 0) refuseUnreachable(policies, facts);
+  const standing = standingNetworks(facts);
   return {
-    networks: policies.map((policy) => networkChange(policy, facts, returns)),
+    networks: policies.map((policy) => networkChange(policy, facts, standing)),
     // Files take the place of what was there.
     reset: [],
     unseen: [],
   };
 }
 
-function refuseUnreachable({ answers, standing, again }: Facts): void {
+function refuseUnreachable(
+  policies: readonly FilteredPolicy[],
+  { answers, standing, again }: Facts,
+): void {
   // What stands is put back whatever firewalld says: its files count when it starts.
   if (again !== undefined && again.size > 0) return;
   const state = answers.to(STATE_QUESTION);
   const problem = state === undefined ? undefined : problemOfState(state);
   if (problem !== undefined) throw new NoBackendError(`Cannot use firewalld: ${problem.evidence}`);
+  refuseSilence([
+    ZONES_QUESTION,
+    DEFAULT_ZONE_QUESTION,
+    ...policies.flatMap(({ bridge }) => zoningQuestions(bridge)),
+  ], answers);
   const check = answers.to(CHECK_QUESTION);
   if (check === undefined || check.status === 0 || standing.length > 0) return;
   throw new HostError(
@@ -86,18 +103,22 @@ function refuseSameNames(policies: readonly FilteredPolicy[]): void {
   }
 }
 
-function networkChange(policy: FilteredPolicy, facts: Facts, known: Returns): NetworkChange {
+function networkChange(
+  policy: FilteredPolicy,
+  facts: Facts,
+  standing: StandingNetworks,
+): NetworkChange {
   const { answers } = facts;
-  const returns = known.of(policy);
-  const stands = returns !== undefined;
-  const { zones, warnings }: ChosenZones = chooseZones(policy, answers, stands);
+  const held = standing.backendOf(policy);
+  const { zones, warnings }: ChosenZones = chooseZones(policy, answers, held !== undefined);
   const objects = networkObjects(policy, zones);
   const zoning = zoningOf(policy.bridge, answers);
   const repair = checksumRepair(policy, facts);
   const isOwn = zones.kind === "own";
   const steps = zoneSteps(policy, objects, zoning, zones.name, facts);
   // A network that comes from another backend has connections that it may keep.
-  const mayKeep = known.backendOf(policy) ?? "firewalld";
+  const mayKeep = held ?? "firewalld";
+  const original = standing.zoningOf(policy) ?? zoning;
   return {
     network: policy.network,
     install: [
@@ -108,7 +129,7 @@ function networkChange(policy: FilteredPolicy, facts: Facts, known: Returns): Ne
     ],
     removal: [
       ...objects.toReversed().map(removalGroup),
-      ...(returns ?? returnGroups(policy.bridge, zoning, isOwn ? undefined : zones.name)),
+      ...returnGroups(policy.bridge, original, isOwn ? undefined : zones.name),
       ...repair.removal,
     ],
     warnings: [...warnings, ...repair.warnings],
@@ -149,8 +170,17 @@ function zoneSteps(
       purpose: "remove files of an earlier installation",
       command: removeFiles(stray.toReversed()),
     }]),
-    { purpose: "make firewalld read its configuration", command: RELOAD },
+    // Where no firewalld runs, what stood is put back for the next one.
+    ...(isAbsent(answers) ? [] : [{
+      purpose: "make firewalld read its configuration",
+      command: RELOAD,
+    }]),
   ];
+}
+
+function isAbsent(answers: Facts["answers"]): boolean {
+  const state = answers.to(STATE_QUESTION);
+  return state !== undefined && isNobodyThere(state);
 }
 
 const OURS = fileText({

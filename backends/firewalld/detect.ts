@@ -1,7 +1,7 @@
 /** Can this host use firewalld? */
-import { type CommandResult, firstLine } from "../../core/command.ts";
+import { type Command, type CommandResult, firstLine } from "../../core/command.ts";
 import { askQuestions } from "../../core/commands/snapshot.ts";
-import type { Detection } from "../../core/firewall_backend.ts";
+import { type Answers, type Detection, NoBackendError } from "../../core/firewall_backend.ts";
 import type { Host } from "../../core/host.ts";
 import { printable } from "../../core/quoted.ts";
 import { answerOf, STATE_QUESTION, VERSION_QUESTION } from "./bus.ts";
@@ -30,6 +30,21 @@ export async function detectFirewalld(host: Host): Promise<Detection> {
       evidence: `${name} is running, but ${OLDEST.major}.${OLDEST.minor} is the oldest that works`,
     }
     : { usable: true, evidence: `${name} is running` };
+}
+
+/**
+ * A question that got no answer is no "no": who took it for one would put a bridge into the wrong zone.
+ *
+ * @throws {NoBackendError} When firewalld was asked, and did not answer.
+ */
+export function refuseSilence(questions: readonly Command[], answers: Answers): void {
+  for (const question of questions) {
+    const answer = answers.to(question);
+    if (answer === undefined || answer.status === 0) continue;
+    throw new NoBackendError(
+      `Cannot use firewalld: it does not answer (${printable(firstLine(answer.stderr))})`,
+    );
+  }
 }
 
 /** Why firewalld cannot be used, by its answer to {@linkcode STATE_QUESTION}. */

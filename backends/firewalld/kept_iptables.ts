@@ -3,7 +3,7 @@
  * iptables, whoever filled them (2.0 does so only where its own rules are there). Docker and libvirt hear of
  * it and make theirs again; ufw, fail2ban, an administrator's script and our own iptables backend do not.
  */
-import type { Command, CommandRunner, Program } from "../../core/command.ts";
+import type { CommandResult, CommandRunner, Program } from "../../core/command.ts";
 
 /** By the names that firewalld runs them by, so that the variant is the same. */
 const PROGRAMS: readonly (readonly [save: Program, restore: Program])[] = [
@@ -13,41 +13,52 @@ const PROGRAMS: readonly (readonly [save: Program, restore: Program])[] = [
 
 /** What was there before a reload. */
 export interface SavedIptables {
-  /** Gives back what the reload took; the sentences tell what could not be given back. */
-  restore(): Promise<readonly string[]>;
+  /** Present when nobody can tell what was there: then better no reload. */
+  readonly problem?: string;
+  /** Gives back what the reload took; tells what could not be given back. */
+  restore(): Promise<string | undefined>;
 }
 
 /** Looks at both families; where there is no iptables there is nothing to keep. */
 export async function saveIptables(runner: CommandRunner): Promise<SavedIptables> {
-  const before = await Promise.all(PROGRAMS.map(([save]) => list(runner, save)));
+  const [ipv4, ipv6] = await Promise.all(PROGRAMS.map(([save]) => list(runner, save)));
+  const before = [ipv4, ipv6].map((listing) => listing?.status === 0 ? listing.stdout : "");
+  // A kernel without IPv6 does not list what it has not.
+  const isUnknown = ipv4 !== undefined && ipv4.status !== 0 && ipv4.status !== 127;
   return {
+    ...(isUnknown
+      ? { problem: `Cannot keep the rules of others in iptables: ${ipv4.stderr.trim()}` }
+      : {}),
     restore: async () => {
       const problems = await Promise.all(
-        PROGRAMS.map(async ([save, restore], index) => {
-          const saved = before[index] ?? "";
-          if (saved === "") return [];
-          const script = lostRules(saved, await list(runner, save));
-          if (script === "") return [];
-          const command: Command = {
-            program: restore,
-            args: ["--noflush", "--wait=60"],
-            stdin: script,
-          };
-          const { status, stderr } = await runner.run(command);
-          return status === 0 ? [] : [
-            `firewalld has emptied the tables of iptables, and ${restore} could not put back what ` +
-            `others had there: ${stderr.trim()}`,
-          ];
-        }),
+        PROGRAMS.map(([save, restore], index) =>
+          restoreFamily(runner, save, restore, before[index] ?? "")
+        ),
       );
-      return problems.flat();
+      return problems.find((problem) => problem !== undefined);
     },
   };
 }
 
-async function list(runner: CommandRunner, program: Program): Promise<string> {
-  const { status, stdout } = await runner.run({ program, args: [] });
-  return status === 0 ? stdout : "";
+async function restoreFamily(
+  runner: CommandRunner,
+  save: Program,
+  restore: Program,
+  before: string,
+): Promise<string | undefined> {
+  if (before === "") return undefined;
+  const stdin = lostRules(before, (await list(runner, save)).stdout);
+  if (stdin === "") return undefined;
+  const args = ["--noflush", "--wait=60"];
+  const { status, stderr } = await runner.run({ program: restore, args, stdin });
+  return status === 0
+    ? undefined
+    : `firewalld has emptied the tables of iptables, and ${restore} could not put back what others ` +
+      `had there: ${stderr.trim()}`;
+}
+
+async function list(runner: CommandRunner, program: Program): Promise<CommandResult> {
+  return await runner.run({ program, args: [] });
 }
 
 /** Chains that firewalld makes for itself, and removes with what they are for. */

@@ -39,6 +39,7 @@ export function keepingRuntime(
   const reload = commandKey(RELOAD);
   let absent: CommandResult | undefined;
   return async (command) => {
+    if (command.program === "firewall-cmd") return await changeFiles(runner, command);
     if (command.program !== "busctl") return await runner.run(command);
     // Nobody is there: asking once more for each network would take a while, and tell the same.
     if (absent !== undefined) return absent;
@@ -48,13 +49,25 @@ export function keepingRuntime(
       return answer;
     }
     const [before, iptables] = await Promise.all([lookAtRuntime(runner), saveIptables(runner)]);
+    if (iptables.problem !== undefined) return { status: 1, stdout: "", stderr: iptables.problem };
     await mendTable(runner);
     const result = await runner.run(command);
     if (result.status !== 0) return result;
-    (await iptables.restore()).forEach(note);
+    const problem = await iptables.restore();
     await putBack(runner, before, note);
-    return result;
+    return problem === undefined ? result : { status: 1, stdout: "", stderr: problem };
   };
+}
+
+/** What firewall-cmd exits with where no firewalld runs (firewall-cmd(1)). */
+const NOT_RUNNING = 252;
+
+/** Its files change also where it does not run: firewall-offline-cmd(1) takes the same words. */
+async function changeFiles(runner: CommandRunner, command: Command): Promise<CommandResult> {
+  const result = await runner.run(command);
+  if (result.status !== NOT_RUNNING) return result;
+  const args = command.args.filter((word) => word !== "--permanent");
+  return await runner.run({ program: "firewall-offline-cmd", args });
 }
 
 /**

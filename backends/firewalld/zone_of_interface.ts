@@ -81,47 +81,64 @@ export function bindingSteps(name: string, zoning: Zoning, zone: string): readon
 }
 
 /**
- * Puts the interface back where it was.
+ * Puts the interface back where it was. That is said also where nothing has to be done for it now: the next
+ * installation, which may use another zone, learns from it.
  *
  * @param zone Where it is until then; absent: in a zone that goes.
  */
 export function returnGroups(
   name: string,
-  before: Zoning,
+  { runtime, permanent }: Zoning,
   zone: string | undefined,
 ): readonly RemovalGroup[] {
-  const { runtime, permanent } = before;
   const commands = [
     ...(permanent !== undefined
-      ? (permanent === zone ? [] : [permanentChange(permanent, "change", name)])
-      : (zone === undefined ? [] : [permanentChange(zone, "remove", name)])),
+      ? [permanentChange(permanent, "change", name)]
+      : zone !== undefined
+      ? [permanentChange(zone, "remove", name)]
+      : []),
     ...(runtime !== undefined
-      ? (runtime === zone ? [] : [runtimeChange(runtime, name)])
-      : (zone === undefined ? [] : [runtimeRemoval(zone, name)])),
+      ? [runtimeChange(runtime, name)]
+      : zone !== undefined
+      ? [runtimeRemoval(zone, name)]
+      : []),
   ];
   return commands.map((command) => ({ commands: [command], ignoreErrors: true }));
 }
+
+/** Where {@linkcode returnGroups} puts an interface; undefined when none of them is among the commands. */
+export function zoningAfter(commands: readonly Command[]): Zoning | undefined {
+  const zonings = commands.flatMap(({ program, args }): readonly Zoning[] => {
+    const [zone = ""] = args.flatMap((word) =>
+      word.startsWith(ZONE_OPTION) ? [word.slice(ZONE_OPTION.length)] : []
+    );
+    if (program === "firewall-cmd") {
+      return [
+        args.some((word) => word.startsWith("--change-interface")) ? { permanent: zone } : {},
+      ];
+    }
+    const runtime = args[args.indexOf(CHANGE_METHOD) + 2] ?? "";
+    return args.includes(CHANGE_METHOD) ? [{ runtime }] : args.includes(REMOVE_METHOD) ? [{}] : [];
+  });
+  return zonings.length === 0 ? undefined : Object.assign({}, ...zonings);
+}
+
+const ZONE_OPTION = "--zone=";
+const CHANGE_METHOD = "changeZoneOfInterface";
+const REMOVE_METHOD = "removeInterface";
 
 /** By name, which D-Bus cannot: there a zone's file has a number that changes. */
 function permanentChange(zone: string, verb: "change" | "remove", name: string): Command {
   return {
     program: "firewall-cmd",
-    args: ["--permanent", `--zone=${zone}`, `--${verb}-interface=${name}`],
+    args: ["--permanent", `${ZONE_OPTION}${zone}`, `--${verb}-interface=${name}`],
   };
 }
 
 function runtimeChange(zone: string, name: string): Command {
-  return call(".zone", "changeZoneOfInterface", "ss", zone, name);
+  return call(".zone", CHANGE_METHOD, "ss", zone, name);
 }
 
 function runtimeRemoval(zone: string, name: string): Command {
-  return call(".zone", "removeInterface", "ss", zone, name);
-}
-
-/** Commands of a removal that put an interface back: to be kept when the network is installed again. */
-export function isReturn({ commands }: RemovalGroup): boolean {
-  return commands.every(({ program, args }) =>
-    program === "firewall-cmd" ||
-    (program === "busctl" && args.some((word) => /^(changeZoneOf|remove)Interface$/.test(word)))
-  );
+  return call(".zone", REMOVE_METHOD, "ss", zone, name);
 }

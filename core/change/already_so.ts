@@ -11,8 +11,9 @@ export function isAlreadySo(
 ): boolean {
   if (command.program === "conntrack") return NOTHING_TRACKED.test(stderr);
   if (command.program === "pfctl") return kind === "removal" && NO_ANCHOR.test(stderr);
-  return isZoneWork(command) &&
-    (ZONE_SET.test(stderr) || (kind === "removal" && NOT_RUNNING.test(stderr)));
+  if (!isZoneWork(command)) return false;
+  return ZONE_SET.test(stderr) ||
+    (kind === "removal" && (NOT_RUNNING.test(stderr) || TAKEN.test(stderr)));
 }
 
 /** Whether busctl had nobody to speak with, or is not there itself. */
@@ -31,6 +32,9 @@ const NO_ANCHOR = /\bAnchor (or Ruleset )?does not exist|\/dev\/pf: No such file
 
 /** firewalld says so of an interface that is in no zone, or in that zone already. */
 const ZONE_SET = /\b(UNKNOWN_INTERFACE|NOT_ENABLED|ALREADY_ENABLED|ZONE_ALREADY_SET)\b/;
+
+/** firewalld says so of an interface that somebody else has put into another zone since. */
+const TAKEN = /\bZONE_CONFLICT\b/;
 
 /** busctl says so where no firewalld runs: then it has no rules, and starts from its files. */
 const NOT_RUNNING =

@@ -3,7 +3,7 @@ import { carriesRules } from "../change/join_scripts.ts";
 import { operationCommands, rebuildCommands } from "../change/operation.ts";
 import { chooseBackend, namedBackend, namesOn } from "../choose_backend.ts";
 import type { Command } from "../command.ts";
-import { type FirewallBackend, NoBackendError } from "../firewall_backend.ts";
+import { type BackendName, type FirewallBackend, NoBackendError } from "../firewall_backend.ts";
 import { type AskedFacts, HostError, type HostFacts, type Platform } from "../host.ts";
 import type { Network } from "../network/network.ts";
 import { isEverything } from "../network/subnets.ts";
@@ -107,13 +107,28 @@ async function thisMachine(context: Context, networks: readonly Network[]): Prom
   return { backend, snapshot: { backends: context.backends, facts, answers, records } };
 }
 
+/** What a machine of that kind has without anybody's doing: a firewalld has to be there to be used. */
+const USUAL: { readonly [platform in Platform]: BackendName } = {
+  linux: "nftables",
+  freebsd: "pf",
+  other: "nftables",
+};
+
+function usualBackend(
+  backends: readonly FirewallBackend[],
+  platform: Platform,
+): FirewallBackend | undefined {
+  return backends.find((one) => one.platform === platform && one.name === USUAL[platform]) ??
+    backends.find((one) => one.platform === platform);
+}
+
 /** A machine on which nothing has been done, and which was asked nothing. */
 function otherMachine(
   backends: readonly FirewallBackend[],
   asked: FirewallBackend | undefined,
   platform: Platform,
 ): Target {
-  const backend = asked ?? backends.find((one) => one.platform === platform);
+  const backend = asked ?? usualBackend(backends, platform);
   if (backend === undefined) {
     throw new NoBackendError(`Cannot plan for ${platform}: no backend works there`);
   }
@@ -141,7 +156,7 @@ async function backendToPlanWith(
   try {
     return await chooseBackend(backends, options.backend, host);
   } catch (error) {
-    const first = backends.find(({ platform }) => platform === host.platform) ?? backends[0];
+    const first = usualBackend(backends, host.platform) ?? backends[0];
     if (!(error instanceof NoBackendError) || first === undefined) throw error;
     if (options.backend !== undefined) throw error;
     messages.warn(`${error.message}\nThe plan is for a host that can use ${first.name}`);

@@ -1,9 +1,10 @@
 /** Puts right what an interrupted command left, before the next one does its own work. */
 import type { Program } from "../command.ts";
 import { commandsOf } from "../change/change.ts";
-import { holdsRules } from "../change/join_scripts.ts";
+import { holdsRules, takesTables } from "../change/join_scripts.ts";
 import { runOperation } from "../change/run_operation.ts";
 import { StepFailedError } from "../change/step_error.ts";
+import { isZoneWork } from "../change/zone_work.ts";
 import { NoBackendError } from "../firewall_backend.ts";
 import { quoted } from "../quoted.ts";
 import { type Installation, installationsOf, type Record } from "../record/record.ts";
@@ -57,6 +58,15 @@ function rulePrograms(installation: Pick<Installation, "removal">): readonly Pro
   return commandsOf([installation]).map(({ program }) => program).filter(holdsRules);
 }
 
+/**
+ * Up to version 1.3 firewalld empties the tables of iptables when it reloads, ours too; a command that was
+ * interrupted just then has not put them back.
+ */
+function mayLackRules(leaving: readonly Installation[], staying: readonly Record[]): boolean {
+  return commandsOf(leaving).some(isZoneWork) &&
+    commandsOf(staying).some(({ program }) => takesTables(program));
+}
+
 async function settleAs(
   context: Context,
   snapshot: Snapshot,
@@ -72,6 +82,7 @@ async function settleAs(
     staying,
     entering,
     settings: [],
+    drifted: mayLackRules(leaving, staying),
     // Looked at again: the first attempt may have come halfway.
     rebuild: async () =>
       rebuildOf(await lookAtAll(host, backends, snapshot.records), [...staying, ...targets]),

@@ -51,7 +51,8 @@ Deno.test("a backend that there is none of is refused with those that there are"
   const { message } = await refused('# gone since Linux 2.4\nfirewall_backend = "ipchains"\n');
   assertEquals(
     message,
-    'x.conf:2: The value of "firewall_backend" must be one of "nftables", "iptables", "pf"',
+    'x.conf:2: The value of "firewall_backend" must be one of "firewalld", "nftables", "iptables", ' +
+      '"pf"',
   );
 });
 

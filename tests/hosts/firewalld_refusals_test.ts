@@ -77,7 +77,6 @@ for (const backend of [FIREWALLD_NFTABLES, FIREWALLD_IPTABLES]) {
           assertStringIncludes(said, "/etc/firewalld/zones/bw-br101.xml");
         });
       }
-      await firewalld.command("--reload");
       await t.step("somebody else's policy of our name", async () => {
         await firewalld.command("--permanent", "--new-policy=bw-br101-nat");
         const said = await refusalOf(place, both, definition(NAT));

@@ -57,18 +57,29 @@ export async function listingsOfOthers(firewalld: FirewalldHost): Promise<string
   return withoutOurs(await firewalld.listings());
 }
 
-/** Like {@linkcode listingsOfOthers}, at run time only. */
-export async function runtimeOfOthers(firewalld: FirewalldHost): Promise<string> {
+/** Like {@linkcode listingsOfOthers}, the one half or the other. */
+export async function halvesOfOthers(
+  firewalld: FirewalldHost,
+): Promise<Readonly<Record<"runtime" | "permanent", string>>> {
   const listings = (await firewalld.listings()).split(/^(?=# )/m);
-  return withoutOurs(listings.filter((one) => !one.startsWith("# --permanent")).join(""));
+  const half = (permanent: boolean): string =>
+    withoutOurs(listings.filter((one) => one.startsWith("# --permanent") === permanent).join(""));
+  return { runtime: half(false), permanent: half(true) };
 }
 
 /** A zone or a policy begins with its name, and goes on with indented lines; other lists are words. */
 function withoutOurs(listings: string): string {
   return listings.split(/^(?=\S)/m)
     .filter((block) => !/^bw-\S+( \(active\))?\n {2}/.test(block))
-    .map((block) => block.replaceAll(/(?<=^| )bw-\S+ ?/g, "").replaceAll(/ +$/gm, ""))
-    .join("");
+    .map((block) => block.replaceAll(/(?<=^| )bw-\S+ ?/g, ""))
+    .map((block) => block.split("\n").map(inOneOrder).sort().join("\n"))
+    .join("\n");
+}
+
+/** Ports are listed in the order in which they came, which means nothing; nor does that of lines. */
+function inOneOrder(line: string): string {
+  const [, words, list = ""] = line.match(/^( {2}[a-z-]+:)(.*)$/) ?? [];
+  return words === undefined ? line : [words, ...list.trim().split(" ").sort()].join(" ");
 }
 
 /** The permanent configuration, each file after its path; what firewalld saves beside it left out. */
@@ -91,7 +102,7 @@ export async function ourFiles(firewalld: FirewalldHost): Promise<readonly strin
 }
 
 /**
- * Writes a file as somebody does with an editor, and removes it in the end.
+ * Writes a file as somebody does with an editor; in the end it is removed, and firewalld has forgotten it.
  *
  * @param path Below the configuration, such as `zones/theirs.xml`.
  */
@@ -103,19 +114,16 @@ export async function writeByHand(
   const file = `${firewalld.configuration}/${path}`;
   const [, kind = "", name = ""] = path.match(/^(zones|policies)\/(.*)\.xml$/) ?? [];
   // firewalld watches its directories, and tells of what it has seen there some time later.
-  const isKnown = async (wanted: boolean): Promise<void> => {
-    for (let patience = 100; patience > 0; patience--) {
-      const names = (await firewalld.command("--permanent", `--get-${kind}`)).split(" ");
-      if (names.includes(name) === wanted) return;
-    }
-    throw new Error(`firewalld does not see that "${file}" is ${wanted ? "there" : "gone"}`);
-  };
+  const isKnown = async (): Promise<boolean> =>
+    (await firewalld.command("--permanent", `--get-${kind}`)).split(" ").includes(name);
   await Deno.writeTextFile(file, text);
-  await isKnown(true);
+  for (let patience = 100; !await isKnown(); patience--) {
+    if (patience === 0) throw new Error(`firewalld does not see "${file}"`);
+  }
   return {
     [Symbol.asyncDispose]: async () => {
       await Deno.remove(file);
-      await isKnown(false);
+      await firewalld.command("--reload");
     },
   };
 }

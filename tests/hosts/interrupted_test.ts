@@ -4,7 +4,7 @@ import { BACKENDS, type BackendUnderTest } from "./backends.ts";
 import { type Bridgewall, openBridgewall } from "./bridgewall.ts";
 import { listRuns, NEVER, type ProgramRun, runKilled, turningPoints } from "./killed_command.ts";
 import { hostTest } from "./requirements.ts";
-import { firewallState, loadForeignRules } from "./ruleset.ts";
+import { firewallState, loadForeignRules, loadHandWrittenRules } from "./ruleset.ts";
 import { proveSideBySide } from "./side_by_side.ts";
 import { testNetwork } from "./test_network.ts";
 import { makeHost } from "./topology.ts";
@@ -32,7 +32,10 @@ async function kill(
   await using place = await makeHost([NAT, ROUTE]);
   const { host } = place;
   const bridgewall = await openBridgewall(place, backend);
-  await loadForeignRules(host, backend);
+  // firewalld 1.3 empties the tables of iptables when it reloads: a command that is killed just then can
+  // no longer give back what others had there.
+  if (backend.firewalld === undefined) await loadForeignRules(host, backend);
+  else await loadHandWrittenRules(host);
   const files = await Promise.all([NAT, ROUTE].map(bridgewall.write));
   if (command !== "up") await bridgewall.succeed(["up", ...files]);
   const args = [...COMMANDS[command], ...(command === "up" ? files : [])];

@@ -18,7 +18,8 @@ export interface ProgramRun {
 }
 
 /** What is run to ask: to test a script, to tell a version, to list. */
-const ASKING = / (--test|--version|-e|-j|get-property|get[A-Z]\w+|checkPermanentConfig) |-save |^iptables /;
+const ASKING =
+  / (--test|--version|-e|-j|get-property|get[A-Z]\w+|checkPermanentConfig) |-save |^iptables /;
 
 /**
  * Runs the command on the host. Before its first program there is nothing to put right, so `nth` counts

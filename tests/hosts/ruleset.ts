@@ -66,6 +66,11 @@ export async function loadForeignRules(
   backend: BackendUnderTest,
 ): Promise<void> {
   await loadDockerRules(namespace, backend);
+  await loadHandWrittenRules(namespace);
+}
+
+/** Only the table that an administrator wrote by hand. */
+export async function loadHandWrittenRules(namespace: string): Promise<void> {
   await loadRules(namespace, HAND_WRITTEN);
 }
 

@@ -4,8 +4,8 @@ import { stringify } from "@std/xml";
 import type { RemovalGroup } from "../../core/change/change.ts";
 import { formatRecord, parseRecord } from "../../core/record/record_xml.ts";
 import type { Frame } from "./disturbance.ts";
+import { describeFirewalld } from "./firewalld_listing.ts";
 import {
-  describeFirewalld,
   type Firewalld,
   installedFirewalld,
   startFirewalld,
@@ -65,7 +65,10 @@ async function takeAllDown(
 ): Promise<{ readonly bare: World; readonly said: readonly string[] }> {
   const bare = copyWorld(world);
   const { said } = await takeTurn(bare, { ground, work: takeDown() });
-  return { bare, said: said.filter((text) => !/^(Network "\w+" is down$|Put back what)/.test(text)) };
+  return {
+    bare,
+    said: said.filter((text) => !/^(Network "\w+" is down$|Put back what)/.test(text)),
+  };
 }
 
 /** The host as it was before any command. */

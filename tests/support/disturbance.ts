@@ -50,15 +50,19 @@ export function lasting(fate: Fate): Disturbance {
 
 /**
  * Runs the command once for every effect that it has, each of them disturbed. What comes to the same as
- * before is not judged again: most effects are questions.
+ * before is not judged again: most effects are questions. To die beside one of them need not even be tried.
  */
 export async function disturb(
-  { start, turn }: Frame,
+  frame: Frame,
   disturbance: Disturbance,
   afterwards: (world: World, error: unknown, said: readonly string[]) => Promise<void>,
 ): Promise<number> {
+  const { start, turn } = frame;
   const judged = new Set<string>();
+  const fate = disturbance(0)(0);
+  const idle = fate.startsWith("dies") ? await idleEffects(frame) : [];
   for (let effect = 0;; effect++) {
+    if (idle.includes(fate === "dies after" ? effect : effect - 1)) continue;
     const world = copyWorld(start);
     const fateOf = disturbance(effect);
     let met = "a record";
@@ -78,6 +82,22 @@ export async function disturb(
       throw new Error(`Effect ${effect} (${met}): ${message}`, { cause: problem });
     });
   }
+}
+
+/** Effects after which the world is as it was before them. */
+async function idleEffects({ start, turn }: Frame): Promise<readonly number[]> {
+  const world = copyWorld(start);
+  const idle: number[] = [];
+  let before: readonly unknown[] = [];
+  await takeTurn(world, turn, (effect) => {
+    const { ruleset, tables, anchors, firewalld, files } = world;
+    const now = [ruleset, tables, anchors, firewalld, ...[...files].flat()];
+    const isSame = now.length === before.length && now.every((one, index) => one === before[index]);
+    if (isSame) idle.push(effect - 1);
+    before = now;
+    return "works";
+  });
+  return idle;
 }
 
 /** What a command may end with when the host does not let it go on. */

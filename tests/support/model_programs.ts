@@ -1,7 +1,8 @@
 /** What the programs of a host in memory answer, and what they keep. */
 import type { Command, CommandResult, Program } from "../../core/command.ts";
 import { runRestore, saveTables, type Tables, type Variant } from "./model_iptables.ts";
-import { type Firewalld, listFirewalldTable, runFirewalldProgram } from "./model_firewalld.ts";
+import { listFirewalldTable } from "./firewalld_listing.ts";
+import { type Firewalld, runFirewalldProgram } from "./model_firewalld.ts";
 import { type Ruleset, runScript } from "./model_nft.ts";
 import { type Anchors, runPfctl } from "./model_pf.ts";
 

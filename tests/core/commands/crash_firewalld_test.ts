@@ -6,4 +6,4 @@ for (const ground of [FIREWALLD, ...BESIDE]) casesOn(ground).forEach(testEveryEf
 for (const ground of [FIREWALLD, ...BESIDE.slice(0, 1)]) {
   [...zoneCases(ground), ...originCases(ground)].forEach(testEveryEffect);
 }
-BESIDE.flatMap(besideOthers).forEach(testEveryEffect);
+BESIDE.slice(1).flatMap(besideOthers).forEach(testEveryEffect);

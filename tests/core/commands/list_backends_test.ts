@@ -22,46 +22,50 @@ async function list(usable: readonly string[], asked?: string): Promise<CommandO
 /** The same without what is said below the list. */
 async function listed(usable: readonly string[], asked?: string): Promise<CommandOutput> {
   const output = await list(usable, asked);
-  return { ...output, text: output.text.slice(0, 4) };
+  return { ...output, text: output.text.slice(0, 5) };
 }
 
 Deno.test("the backends that can be used are listed with the one that is chosen", async () => {
   const { text, exitCode } = await listed(["nftables", "iptables"]);
   assertEquals([text, exitCode], [[
-    "BACKEND   USABLE       EVIDENCE",
-    "nftables  yes, chosen  nftables 1.0",
-    "iptables  yes          iptables 1.0",
-    "pf        no           not installed",
+    "BACKEND    USABLE       EVIDENCE",
+    "firewalld  no           not installed",
+    "nftables   yes, chosen  nftables 1.0",
+    "iptables   yes          iptables 1.0",
+    "pf         no           not installed",
   ], 0]);
 });
 
 Deno.test("one that cannot be used gives way to the next", async () => {
   const { text, exitCode } = await listed(["iptables"]);
   assertEquals([text, exitCode], [[
-    "BACKEND   USABLE       EVIDENCE",
-    "nftables  no           not installed",
-    "iptables  yes, chosen  iptables 1.0",
-    "pf        no           not installed",
+    "BACKEND    USABLE       EVIDENCE",
+    "firewalld  no           not installed",
+    "nftables   no           not installed",
+    "iptables   yes, chosen  iptables 1.0",
+    "pf         no           not installed",
   ], 0]);
 });
 
 Deno.test("one that was asked for is chosen before others", async () => {
   const { text, exitCode } = await listed(["nftables", "iptables"], "iptables");
   assertEquals([text, exitCode], [[
-    "BACKEND   USABLE       EVIDENCE",
-    "nftables  yes          nftables 1.0",
-    "iptables  yes, chosen  iptables 1.0",
-    "pf        no           not installed",
+    "BACKEND    USABLE       EVIDENCE",
+    "firewalld  no           not installed",
+    "nftables   yes          nftables 1.0",
+    "iptables   yes, chosen  iptables 1.0",
+    "pf         no           not installed",
   ], 0]);
 });
 
 Deno.test("one that was asked for and cannot be used is replaced by none: exit code 4", async () => {
   const { text, exitCode } = await listed(["iptables"], "nftables");
   assertEquals([text, exitCode], [[
-    "BACKEND   USABLE     EVIDENCE",
-    "nftables  no, asked  not installed",
-    "iptables  yes        iptables 1.0",
-    "pf        no         not installed",
+    "BACKEND    USABLE     EVIDENCE",
+    "firewalld  no         not installed",
+    "nftables   no, asked  not installed",
+    "iptables   yes        iptables 1.0",
+    "pf         no         not installed",
   ], 4]);
   assertEquals((await list([])).exitCode, 4);
 });
@@ -71,6 +75,7 @@ Deno.test("programs learn what is chosen, what was asked for, and everything abo
     chosen: "iptables",
     asked: null,
     backends: [
+      { name: "firewalld", usable: false, evidence: "not installed", hint: "Install it" },
       { name: "nftables", usable: false, evidence: "not installed", hint: "Install it" },
       { name: "iptables", usable: true, evidence: "iptables 1.0" },
       { name: "pf", usable: false, evidence: "not installed", hint: "Install it" },
@@ -82,7 +87,14 @@ Deno.test("programs learn what is chosen, what was asked for, and everything abo
 
 Deno.test("what those need that cannot be used is said below the list", async () => {
   const { text } = await list(["nftables"]);
-  assertEquals(text.slice(4), ["", "iptables: Install it", "", "pf: Install it"]);
+  assertEquals(text.slice(5), [
+    "",
+    "firewalld: Install it",
+    "",
+    "iptables: Install it",
+    "",
+    "pf: Install it",
+  ]);
 });
 
 Deno.test("what one still needs that can be used already is said below the list", async () => {
@@ -93,13 +105,13 @@ Deno.test("what one still needs that can be used already is said below the list"
     return command.args.join(" ") === "-s rules" ? { ...result, stdout: "" } : result;
   };
   const { text, exitCode } = await listBackends({ ...context, host: { ...context.host, run } });
-  const [head, , , pf] = text;
-  assertEquals([exitCode, head?.startsWith("BACKEND"), pf?.startsWith("pf        yes, chosen")], [
+  const [head, , , , pf] = text;
+  assertEquals([exitCode, head?.startsWith("BACKEND"), pf?.startsWith("pf         yes, chosen")], [
     0,
     true,
     true,
   ]);
-  assertEquals(text.slice(4), [
+  assertEquals(text.slice(5), [
     "",
     "pf: Put these lines into /etc/pf.conf, in this order, before its filter rules, and run " +
     "`service pf reload`:\n" +

@@ -1,5 +1,5 @@
 /**
- * Calls to firewalld over D-Bus, each one run of busctl(1): a hundredth of the time of firewall-cmd, which
+ * Calls to firewalld over D-Bus, each one run of busctl(1): a small part of the time of firewall-cmd, which
  * is a Python program, errors in firewalld's own words, and commands that a person can repeat by hand.
  */
 import { RELOAD_METHOD } from "../../core/change/zone_work.ts";

@@ -29,7 +29,7 @@ import { endingSteps } from "./connections.ts";
 import { fileText, type FirewalldObject, isOurFile } from "./objects.ts";
 import { refuseUnsayable } from "./refusals.ts";
 import { networkObjects } from "./ruleset.ts";
-import { type StandingNetworks, standingNetworks } from "./original_zones.ts";
+import { bridgeOf, type StandingNetworks, standingNetworks } from "./original_zones.ts";
 import {
   bindingSteps,
   releaseSteps,
@@ -56,12 +56,32 @@ export function compileChange(policies: readonly FilteredPolicy[], facts: Facts)
   refuseSameNames(policies);
   if (policies.length > 0) refuseUnreachable(policies, facts);
   const standing = standingNetworks(facts);
+  const warnings = crowdWarnings(policies, facts);
   return {
-    networks: policies.map((policy) => networkChange(policy, facts, standing)),
+    networks: policies.map((policy, index) => {
+      const change = networkChange(policy, facts, standing);
+      return index > 0 ? change : { ...change, warnings: [...change.warnings, ...warnings] };
+    }),
     // Files take the place of what was there.
     reset: [],
     unseen: [],
   };
+}
+
+/** So many networks firewalld 1.3 can take within a few seconds (`deno task bench firewalld`). */
+const FEW = 10;
+
+function crowdWarnings(
+  policies: readonly FilteredPolicy[],
+  { records }: Facts,
+): readonly string[] {
+  const held = records.filter(({ backend }) => backend === "firewalld");
+  const bridges = [...policies.map(({ bridge }) => bridge), ...held.map(bridgeOf)];
+  const count = new Set(bridges).size;
+  return count <= FEW ? [] : [
+    `firewalld has ${count} networks to hold: each reload takes it many seconds, in which nothing new ` +
+    "passes it on the whole host. The backend nftables has no such limit",
+  ];
 }
 
 function refuseUnreachable(

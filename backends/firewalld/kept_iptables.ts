@@ -23,12 +23,11 @@ export interface SavedIptables {
 export async function saveIptables(runner: CommandRunner): Promise<SavedIptables> {
   const [ipv4, ipv6] = await Promise.all(PROGRAMS.map(([save]) => list(runner, save)));
   const before = [ipv4, ipv6].map((listing) => listing?.status === 0 ? listing.stdout : "");
-  // A kernel without IPv6 does not list what it has not.
-  const isUnknown = ipv4 !== undefined && ipv4.status !== 0 && ipv4.status !== 127;
+  const unknown = [ipv4, ipv6].find((listing) => listing !== undefined && isUnknown(listing));
   return {
-    ...(isUnknown
-      ? { problem: `Cannot keep the rules of others in iptables: ${ipv4.stderr.trim()}` }
-      : {}),
+    ...(unknown === undefined
+      ? {}
+      : { problem: `Cannot keep the rules of others in iptables: ${unknown.stderr.trim()}` }),
     restore: async () => {
       const problems = await Promise.all(
         PROGRAMS.map(([save, restore], index) =>
@@ -38,6 +37,11 @@ export async function saveIptables(runner: CommandRunner): Promise<SavedIptables
       return problems.find((problem) => problem !== undefined);
     },
   };
+}
+
+/** A kernel without IPv6, or without iptables, has no rules to list. */
+function isUnknown({ status, stderr }: CommandResult): boolean {
+  return status !== 0 && status !== 127 && !/not supported|does not exist|initialize/.test(stderr);
 }
 
 async function restoreFamily(

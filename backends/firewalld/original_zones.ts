@@ -29,6 +29,11 @@ export function standingNetworks({ records, again }: Facts): StandingNetworks {
   };
 }
 
+/** The bridge of an installation; empty when its mode has none. */
+export function bridgeOf({ network }: Installation): string {
+  return networkFromElement(network, "record").bridge.name ?? "";
+}
+
 interface Standing {
   readonly bridge: string | undefined;
   readonly zoning: Zoning | undefined;

@@ -3,8 +3,11 @@
  *
  * firewalld lets a packet through as soon as anybody accepts it, and visits policies by priority: those
  * below 0, then what the zone itself says, then those above 0. So each network first rejects what it does
- * not take (`to`) and what it does not let out (`from`), and only when everybody was asked, policies of the
- * administrator included, it accepts the rest (`out`, `in`). Replies were accepted before all that.
+ * not take (`to`; `from`, where it lets nothing out), and only when everybody was asked, policies of the
+ * administrator included, it accepts: what goes out first (`out`, which ends with a rejection, so that no
+ * other network accepts a borrowed address), then what comes in (`in`). Replies were accepted before.
+ *
+ * As few policies as that allows: firewalld 1.3 needs time for the square of their number.
  */
 import { allBut, type Family, isLinkLocal, parseSubnet, type Subnet } from "../../core/address.ts";
 import {
@@ -100,9 +103,9 @@ function ownPolicies(
   const into = { from: ANY, to: zone };
   const outOf = { from: zone, to: ANY };
   const [out, back] = [accepts(policy, "source"), accepts(policy, "destination")];
+  const everything = FAMILIES.map(rejectAll);
   if (device !== undefined) {
     const closed = { priority: PRIORITY.guard, target: "REJECT" } as const;
-    const everything = FAMILIES.map(rejectAll);
     const early = { priority: PRIORITY.first, target: "CONTINUE" } as const;
     return [
       lan,
@@ -116,14 +119,14 @@ function ownPolicies(
   }
   const guard = { priority: PRIORITY.guard, target: "CONTINUE" } as const;
   const late = { priority: PRIORITY.last, target: "CONTINUE" } as const;
-  const rejects = (side: "source" | "destination"): readonly RichRule[] =>
-    FAMILIES.flatMap((family) => rejectOthers(policy, family, side));
+  const strangers = FAMILIES.flatMap((family) => rejectOthers(policy, family));
   return [
     lan,
-    make("to", { ...guard, ...into }, rejects("destination")),
-    make("from", { ...guard, ...outOf }, rejects("source")),
-    ...some(make("out", { ...late, ...outOf }, out)),
-    ...some(make("in", { ...late, ...into }, back)),
+    make("to", { ...guard, ...into }, strangers),
+    out.length === 0
+      ? make("from", { ...guard, ...outOf }, everything)
+      : make("out", { ...late, ...outOf }, [...out, ...everything]),
+    ...some(make("in", { ...late, priority: PRIORITY.last + 1, ...into }, back)),
   ];
 }
 
@@ -141,7 +144,7 @@ function namedPolicies(
   const [out, back] = [accepts(policy, "source"), accepts(policy, "destination")];
   const accepting = device === undefined
     ? [make("out", { ...rank(PRIORITY.last), ...outOf }, out)]
-      .concat(make("in", { ...rank(PRIORITY.last), ...into }, back))
+      .concat(make("in", { ...rank(PRIORITY.last + 1), ...into }, back))
     : device.zone === undefined
     ? []
     : [
@@ -182,20 +185,16 @@ function accepts(
     );
 }
 
-/** What is not of this network; of a family that does not pass, everything. */
-function rejectOthers(
-  { families }: FilteredPolicy,
-  family: Family,
-  side: "source" | "destination",
-): readonly RichRule[] {
+/** Packets to what is not of this network; of a family that nobody may open connections in, all. */
+function rejectOthers({ families }: FilteredPolicy, family: Family): readonly RichRule[] {
   const own = families.find((one) => one.family === family);
-  if (own === undefined || !isOpen(own.forwarding, side)) return [rejectAll(family)];
+  if (own === undefined || own.forwarding.direction !== "both") return [rejectAll(family)];
   const [first, ...others] = own.subnets;
   if (first !== undefined && others.length === 0 && first.prefix > 0) {
-    return [{ family, [side]: { subnet: first, not: true }, action: "reject" }];
+    return [{ family, destination: { subnet: first, not: true }, action: "reject" }];
   }
   return allBut(family, own.subnets)
-    .map((subnet): RichRule => ({ family, [side]: { subnet }, action: "reject" }));
+    .map((subnet): RichRule => ({ family, destination: { subnet }, action: "reject" }));
 }
 
 /** A rule without addresses needs a priority; accepts at 0 come before it. */

@@ -38,7 +38,7 @@ export const GLOBAL_OPTIONS: readonly OptionEntry[] = [
   {
     name: "backend",
     value: "NAME",
-    help: "nftables, iptables or pf; without it the first usable one",
+    help: "firewalld, nftables, iptables or pf; without it the first usable one",
   },
   { name: "config", value: "FILE", help: "read this configuration; networks/ stands beside it" },
   {

@@ -8,8 +8,16 @@ const FLAGS = ["--quiet", "--no-config", "--no-lock", "--no-prompt", "--no-code-
 
 /** The bundled program with records in memory. */
 export interface Program extends AsyncDisposable {
-  /** Runs it in a namespace; fails when it does. */
-  run(namespace: string, args: readonly string[]): Promise<string>;
+  /**
+   * Runs it in a namespace; fails when it does.
+   *
+   * @param onHost Makes the argv that runs it where the host's own files are; absent: the machine's.
+   */
+  run(
+    namespace: string,
+    args: readonly string[],
+    onHost?: (argv: readonly string[]) => readonly string[],
+  ): Promise<string>;
   /** Files with the definitions of so many nat networks. */
   definitions(count: number): Promise<readonly string[]>;
   /** An empty program, for comparison. */
@@ -28,10 +36,11 @@ export async function bundleProgram(): Promise<Program> {
   await Deno.writeTextFile(empty, "");
   const state = ["--state-dir", `${directory}/state`];
   return {
-    run: (namespace, args) =>
-      mustRun([Deno.execPath(), "run", ...FLAGS, "-A", bundle, "--quiet", ...state, ...args], {
-        namespace,
-      }),
+    run: (namespace, args, onHost = (argv) => argv) =>
+      mustRun(
+        onHost([Deno.execPath(), "run", ...FLAGS, "-A", bundle, "--quiet", ...state, ...args]),
+        { namespace },
+      ),
     definitions: (count) =>
       Promise.all(Array.from({ length: count }, async (_, index) => {
         const path = `${directory}/network-${index}.xml`;

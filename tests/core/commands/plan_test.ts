@@ -67,13 +67,14 @@ Deno.test("a plan is what `up` runs, when nothing stands and when the network st
   }
 });
 
-Deno.test("where nothing can be used, the plan is for a host that can use the first backend", async () => {
+Deno.test("where nothing can be used, the plan is for a host that can use nftables", async () => {
   const missing = new Set(["nft", "iptables"] as const);
   const { text, json, said } = await planned({ ...emptyWorld(), missing });
   assertEquals(text[0], "add table inet bridgewall");
   assertEquals((json as { readonly backend: string }).backend, "nftables");
   assertEquals(said.split("\n"), [
     "Cannot use any backend on this host",
+    "  firewalld: firewalld is not running",
     "  nftables: nft is not installed",
     "  iptables: iptables is not installed",
     "The plan is for a host that can use nftables",

@@ -1,4 +1,5 @@
 /** Can this host use firewalld? */
+import { isNobodyThere } from "../../core/change/already_so.ts";
 import { type Command, type CommandResult, firstLine } from "../../core/command.ts";
 import { askQuestions } from "../../core/commands/snapshot.ts";
 import { type Answers, type Detection, NoBackendError } from "../../core/firewall_backend.ts";
@@ -60,9 +61,8 @@ export function problemOfState(
   if (state.status === 126) return { evidence: "the program busctl may not be run" };
   if (state.status !== 0) {
     const said = firstLine(state.stderr);
-    const isAbsent = /Failed to connect to bus|provided by any \.service|does not exist/.test(said);
     return {
-      evidence: isAbsent ? "firewalld is not running" : printable(said),
+      evidence: isNobodyThere(state) ? "firewalld is not running" : printable(said),
       hint: "Start firewalld, or choose another backend",
     };
   }

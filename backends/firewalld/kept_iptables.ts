@@ -3,7 +3,7 @@
  * iptables, whoever filled them (2.0 does so only where its own rules are there). Docker and libvirt hear of
  * it and make theirs again; ufw, fail2ban, an administrator's script and our own iptables backend do not.
  */
-import type { CommandResult, CommandRunner, Program } from "../../core/command.ts";
+import type { Command, CommandResult, CommandRunner, Program } from "../../core/command.ts";
 
 /** By the names that firewalld runs them by, so that the variant is the same. */
 const PROGRAMS: readonly (readonly [save: Program, restore: Program])[] = [
@@ -51,10 +51,17 @@ async function restoreFamily(
   before: string,
 ): Promise<string | undefined> {
   if (before === "") return undefined;
-  const stdin = lostRules(before, (await list(runner, save)).stdout);
+  const after = await list(runner, save);
+  if (after.status !== 0) {
+    return `firewalld may have emptied the tables of iptables: ${save} does not list them any more ` +
+      `(${after.stderr.trim()})`;
+  }
+  const stdin = lostRules(before, after.stdout);
   if (stdin === "") return undefined;
-  const args = ["--noflush", "--wait=60"];
-  const { status, stderr } = await runner.run({ program: restore, args, stdin });
+  const command: Command = { program: restore, args: ["--noflush", "--wait=60"], stdin };
+  const first = await runner.run(command);
+  // Nobody else remembers these rules: what keeps them from coming back may be over by now.
+  const { status, stderr } = first.status === 0 ? first : await runner.run(command);
   return status === 0
     ? undefined
     : `firewalld has emptied the tables of iptables, and ${restore} could not put back what others ` +

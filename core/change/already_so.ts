@@ -36,6 +36,9 @@ const ZONE_SET = /\b(UNKNOWN_INTERFACE|NOT_ENABLED|ALREADY_ENABLED|ZONE_ALREADY_
 /** firewalld says so of an interface that somebody else has put into another zone since. */
 const TAKEN = /\bZONE_CONFLICT\b/;
 
-/** busctl says so where no firewalld runs: then it has no rules, and starts from its files. */
+/**
+ * busctl says so where no firewalld runs, in the words of dbus-daemon, of dbus-broker, and without a bus:
+ * then it has no rules, and starts from its files.
+ */
 const NOT_RUNNING =
-  /was not provided by any \.service|Name ".*" does not exist|Failed to connect to bus/;
+  /was not provided by any \.service|(Name ".*"|Destination) does not exist|Failed to connect to .*(bus|transport)/;

@@ -87,6 +87,11 @@ export function runFirewalldProgram(firewalld: Firewalld, command: Command): Fir
   switch (program) {
     case "busctl":
       return runBusctl(firewalld, args);
+    // The files are the same; only firewall-cmd wants to be answered.
+    case "firewall-offline-cmd": {
+      const run = runFirewallCmd({ ...firewalld, running: true }, ["--permanent", ...args]);
+      return { ...run, firewalld: { ...run.firewalld, running: firewalld.running } };
+    }
     case "firewall-cmd":
       return runFirewallCmd(firewalld, args);
     case "cat": {

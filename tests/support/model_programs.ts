@@ -72,6 +72,7 @@ export function runProgram(machine: Machine, command: Command): CommandResult {
     }
     case "busctl":
     case "firewall-cmd":
+    case "firewall-offline-cmd":
     case "cat":
     case "install":
     case "rm": {

@@ -2,7 +2,7 @@
 import type { Answers } from "../../core/firewall_backend.ts";
 import { HostError } from "../../core/host.ts";
 import type { FilteredPolicy } from "../../core/policy/policy.ts";
-import { quoted } from "../../core/quoted.ts";
+import { printable, quoted } from "../../core/quoted.ts";
 import {
   ACTIVE_ZONES_QUESTION,
   answerOf,
@@ -50,7 +50,11 @@ export function chooseZones(
   if (!stands) refuseMissingZone(policy, zone, answers);
   return {
     zones: { kind: "named", name: zone, ...limit },
-    warnings: [...warnings, ...openZoneWarnings(policy, zone, answers)],
+    warnings: [
+      ...warnings,
+      ...openZoneWarnings(policy, zone, answers),
+      ...neighbourWarnings(policy, zone, answers),
+    ],
   };
 }
 
@@ -100,6 +104,21 @@ export function refuseMissingZone(
     `Choose one of ${zones.filter((name) => !name.startsWith(PREFIX)).join(", ")}, or make it: ` +
       `\`firewall-cmd --permanent --new-zone=${zone}\`, \`firewall-cmd --reload\``,
   );
+}
+
+/** Who asks for an address has none yet: by that guests cannot be told from others. */
+function neighbourWarnings(
+  { network, bridge, services }: FilteredPolicy,
+  zone: string,
+  answers: Answers,
+): readonly string[] {
+  const { interfaces = [], sources = [] } = activeZones(answers).get(zone) ?? {};
+  const others = [...interfaces.filter((name) => name !== bridge), ...sources];
+  if (others.length === 0 || !(services.dhcp || services.dhcpv6)) return [];
+  return [
+    `The zone ${quoted(zone)} of network ${quoted(network)} has others in it ` +
+    `(${others.map(printable).join(", ")}): they too may ask the host for addresses`,
+  ];
 }
 
 function openZoneWarnings(

@@ -1,7 +1,7 @@
 /** Policies → Change, for firewalld. */
 import {
   type Change,
-  commandsOf,
+  commandKey,
   type NetworkChange,
   type RemovalGroup,
   type Step,
@@ -57,11 +57,15 @@ export function compileChange(policies: readonly FilteredPolicy[], facts: Facts)
   if (policies.length > 0) refuseUnreachable(policies, facts);
   const standing = standingNetworks(facts);
   const warnings = crowdWarnings(policies, facts);
+  const networks = policies.map((policy) => networkChange(policy, facts, standing));
+  const reload = commandKey(RELOAD);
+  if (networks.some(({ install }) => install.some((step) => commandKey(step.command) === reload))) {
+    refuseBroken(facts);
+  }
   return {
-    networks: policies.map((policy, index) => {
-      const change = networkChange(policy, facts, standing);
-      return index > 0 ? change : { ...change, warnings: [...change.warnings, ...warnings] };
-    }),
+    networks: networks.map((change, index) =>
+      index > 0 ? change : { ...change, warnings: [...change.warnings, ...warnings] }
+    ),
     // Files take the place of what was there.
     reset: [],
     unseen: [],
@@ -86,7 +90,7 @@ function crowdWarnings(
 
 function refuseUnreachable(
   policies: readonly FilteredPolicy[],
-  { answers, standing, again }: Facts,
+  { answers, again }: Facts,
 ): void {
   // What stands is put back whatever firewalld says: its files count when it starts.
   if (again !== undefined && again.size > 0) return;
@@ -98,8 +102,12 @@ function refuseUnreachable(
     DEFAULT_ZONE_QUESTION,
     ...policies.flatMap(({ bridge }) => zoningQuestions(bridge)),
   ], answers);
+}
+
+/** firewalld reads all files or none: what others have left in them must not be broken. */
+function refuseBroken({ answers, again }: Facts): void {
   const check = answers.to(CHECK_QUESTION);
-  if (check === undefined || check.status === 0 || standing.length > 0) return;
+  if (check === undefined || check.status === 0 || (again !== undefined && again.size > 0)) return;
   throw new HostError(
     "Cannot change the configuration of firewalld: it would not take its own files " +
       `(${printable(firstLine(check.stderr)).replace(/^Call failed: /, "")})`,
@@ -231,13 +239,4 @@ function removalGroup({ object }: FirewalldObject): RemovalGroup {
 
 function removeFiles(paths: readonly string[]): Command {
   return { program: "rm", args: ["-f", ...paths] };
-}
-
-/** Paths of the files that these removals take away. */
-export function removedPaths(
-  installations: Parameters<typeof commandsOf>[0],
-): readonly string[] {
-  return commandsOf(installations).flatMap(({ program, args }) =>
-    program === "rm" ? args.filter((arg) => arg.startsWith("/")) : []
-  );
 }

@@ -54,17 +54,14 @@ export function problemOfState(
 ): Pick<Detection, "evidence" | "hint"> | undefined {
   if (state.status === 127) {
     return {
-      evidence: "the program busctl, which speaks with firewalld, is not installed",
-      hint: "Install the package systemd, which brings busctl",
+      evidence: "busctl (systemd), which speaks with firewalld, is not installed",
     };
   }
   if (state.status === 126) return { evidence: "the program busctl may not be run" };
   if (state.status !== 0) {
     const said = firstLine(state.stderr);
-    return {
-      evidence: isNobodyThere(state) ? "firewalld is not running" : printable(said),
-      hint: "Start firewalld, or choose another backend",
-    };
+    // Most hosts have none, and need none.
+    return { evidence: isNobodyThere(state) ? "firewalld is not running" : printable(said) };
   }
   const value = answerOf(state);
   if (value === "RUNNING") return undefined;

@@ -16,6 +16,7 @@ import { problemOfState } from "./detect.ts";
 import { KERNEL_QUESTIONS } from "./kernel_rules.ts";
 import { differencesOf, namesIn, objectQuestions } from "./live_object.ts";
 import { allNames, PREFIX } from "./object_name.ts";
+import { madeObjects } from "./questions.ts";
 import { networkObjects } from "./ruleset.ts";
 import { zoningOf, zoningQuestions } from "./zone_of_interface.ts";
 
@@ -33,10 +34,8 @@ export async function inspectZones(
     ACTIVE_ZONES_QUESTION,
     DEFAULT_ZONE_QUESTION,
     ...KERNEL_QUESTIONS,
-    ...policies.flatMap(({ bridge }) => [
-      ...zoningQuestions(bridge),
-      ...allNames(bridge).flatMap(objectQuestions),
-    ]),
+    ...policies.flatMap(({ bridge }) => zoningQuestions(bridge)),
+    ...madeObjects(installed).flatMap(objectQuestions),
   ]);
   const state = answers.to(STATE_QUESTION);
   const problem = state === undefined ? undefined : problemOfState(state);

@@ -108,12 +108,12 @@ function insertions(before: readonly string[], after: readonly string[]): readon
       return [];
     }
     live.splice(position++, 0, rule);
-    return [rule.replace(/^-A (\S+) /, `-I $1 ${position} `)];
+    return [rule.replace(/^-A (\S+)/, `-I $1 ${position}`)];
   });
 }
 
 function rulesOf(rules: readonly string[], chain: string): readonly string[] {
-  return rules.filter((rule) => rule.startsWith(`-A ${chain} `));
+  return rules.filter((rule) => `${rule} `.startsWith(`-A ${chain} `));
 }
 
 interface Chain {

@@ -105,26 +105,73 @@ async function putBack(
   before: readonly LiveObject[],
   note: (sentence: string) => void,
 ): Promise<void> {
-  const after = new Map(
-    (await lookAtRuntime(runner)).map(({ object, settings }) => [keyOf(object), settings]),
-  );
-  const changes = before.flatMap(({ object, settings }) => {
-    const now = after.get(keyOf(object));
-    const changed = now === undefined ? [] : changedSettings(settings, now);
-    return changed.length === 0 ? [] : [{ object, changed }];
-  });
+  const after = await lookAtRuntime(runner);
+  const changes = [...lostSettings(before, after), ...comeToLife(before, after)];
   // One after the other: an interface leaves the one zone before it comes into the other.
   for (const { object, changed } of orderOfReturn(changes)) {
-    const { kind, name } = object;
-    const what = `${kind} ${quoted(name)}: ${changed.map(([key]) => key).join(", ")}`;
+    const what = `${nameOf(object)}: ${changed.map(([key]) => key).join(", ")}`;
     const { status, stderr } = await runner.run(settingCommand(object, changed));
     note(
       status === 0
-        ? `Put back what firewalld had at run time only, in ${what}`
-        : `What firewalld had at run time only is lost, in ${what} (${stderr.trim()})`,
+        ? `Put back what firewalld had at run time, in ${what}`
+        : `What firewalld had at run time is lost, in ${what} (${stderr.trim()})`,
     );
   }
+  for (const what of inForce(before, after)) {
+    note(`What the files of firewalld said already is in force now: ${what}`);
+  }
 }
+
+function nameOf({ kind, name }: ObjectName): string {
+  return `${kind} ${quoted(name)}`;
+}
+
+function byKey(objects: readonly LiveObject[]): ReadonlyMap<string, Settings> {
+  return new Map(objects.map(({ object, settings }) => [keyOf(object), settings]));
+}
+
+function lostSettings(
+  before: readonly LiveObject[],
+  after: readonly LiveObject[],
+): readonly ChangedObject[] {
+  const now = byKey(after);
+  return before.flatMap(({ object, settings }) => {
+    const present = now.get(keyOf(object));
+    const changed = present === undefined ? [] : changedSettings(settings, present);
+    return changed.length === 0 ? [] : [{ object, changed }];
+  });
+}
+
+/** Zones and policies that were in files, waiting for somebody's reload: without members they do nothing. */
+function comeToLife(
+  before: readonly LiveObject[],
+  after: readonly LiveObject[],
+): readonly ChangedObject[] {
+  const then = byKey(before);
+  return after.filter(({ object }) => !then.has(keyOf(object))).flatMap(({ object, settings }) => {
+    const members = ENDS.filter((key) => settings.has(key))
+      .map((key) => [key, { type: "as", data: [] }] as const);
+    return members.length === 0 ? [] : [{ object, changed: members }];
+  });
+}
+
+/** What cannot be changed at run time. */
+function inForce(
+  before: readonly LiveObject[],
+  after: readonly LiveObject[],
+): readonly string[] {
+  const now = byKey(after);
+  return before.flatMap(({ object, settings }) => {
+    const present = now.get(keyOf(object));
+    if (present === undefined) return [`${nameOf(object)} is gone`];
+    return FIXED.filter((key) => {
+      const [was, is] = [settings.get(key), present.get(key)];
+      return was !== undefined && is !== undefined && contentOf(was) !== contentOf(is);
+    }).map((key) => `the ${key} of ${nameOf(object)}`);
+  });
+}
+
+const FIXED = ["target", "priority"];
 
 function keyOf({ kind, name }: ObjectName): string {
   return `${kind} ${name}`;
@@ -144,6 +191,9 @@ function orderOfReturn(changes: readonly ChangedObject[]): readonly ChangedObjec
 }
 
 const MEMBERS = ["interfaces", "sources"];
+
+/** What makes a zone or a policy be used. */
+const ENDS = [...MEMBERS, "ingress_zones", "egress_zones"];
 
 /** What can be changed at run time; the rest is what files say. */
 const LISTS: ReadonlyMap<string, string> = new Map([

@@ -1,4 +1,5 @@
 /** What firewalld is asked before networks are compiled. */
+import { commandsOf } from "../../core/change/change.ts";
 import { recordedNetwork, wantedNetwork } from "../../core/commands/prepare.ts";
 import type { Command } from "../../core/command.ts";
 import type { WantedNetwork } from "../../core/firewall_backend.ts";
@@ -13,8 +14,7 @@ import {
   ZONES_QUESTION,
 } from "./bus.ts";
 import { KERNEL_QUESTIONS } from "./kernel_rules.ts";
-import { objectQuestions } from "./live_object.ts";
-import { allNames, filePath } from "./object_name.ts";
+import { allNames, filePath, type ObjectName, objectOfPath } from "./object_name.ts";
 import { zoningQuestions } from "./zone_of_interface.ts";
 
 /**
@@ -33,7 +33,9 @@ export function questionsFor(
     ACTIVE_ZONES_QUESTION,
     DEFAULT_ZONE_QUESTION,
     ...(networks.some((network) => isUp(network, records)) ? KERNEL_QUESTIONS : []),
-    ...networks.flatMap((network) => networkQuestions(network, isUp(network, records))),
+    ...networks.flatMap((network) =>
+      networkQuestions(network, madeObjects(records.filter(({ name }) => name === network.name)))
+    ),
   ];
 }
 
@@ -56,16 +58,25 @@ function isUp({ name }: WantedNetwork, records: readonly Record[]): boolean {
   return records.some((record) => record.name === name);
 }
 
-/** Of a network that comes up for the first time nothing is live that could be compared. */
+/** Asked for is only what was made: firewalld writes an error into its log for the rest. */
 function networkQuestions(
   { bridge, zone }: WantedNetwork,
-  isCompared: boolean,
+  made: readonly ObjectName[],
 ): readonly Command[] {
+  const names = bridge === undefined ? [] : allNames(bridge);
   return [
     ...(zone === undefined ? [] : [settingsQuestion({ kind: "zone", name: zone })]),
     ...(bridge === undefined ? [] : zoningQuestions(bridge)),
-    ...(bridge === undefined ? [] : allNames(bridge)).flatMap((object) =>
-      isCompared ? objectQuestions(object) : [fileQuestion(filePath(object))]
-    ),
+    ...names.map((object) => fileQuestion(filePath(object))),
+    ...made.map(settingsQuestion),
   ];
+}
+
+/** The zones and policies that a removal takes away. */
+export function madeObjects(
+  installations: Parameters<typeof commandsOf>[0],
+): readonly ObjectName[] {
+  return commandsOf(installations).flatMap(({ program, args }) =>
+    program === "rm" ? args.flatMap((arg) => objectOfPath(arg) ?? []) : []
+  );
 }

@@ -41,4 +41,4 @@ const TAKEN = /\bZONE_CONFLICT\b/;
  * then it has no rules, and starts from its files.
  */
 const NOT_RUNNING =
-  /was not provided by any \.service|(Name ".*"|Destination) does not exist|Failed to connect to .*(bus|transport)/;
+  /was not provided by any \.service|(Name ".*"|Destination) does not exist|does not have an owner|is not activatable|Failed to connect to .*(bus|transport)/;

@@ -58,6 +58,7 @@ hostTest({
     assertEquals(
       up.stderr,
       "error: Cannot use any backend on this host\n" +
+        "  firewalld: firewalld is not running\n" +
         "  nftables: nft is not installed\n" +
         "  iptables: iptables is not installed\n" +
         "\nhint: Install the package nftables\n",
@@ -65,10 +66,11 @@ hostTest({
     const backends = await program.runWithout(without, ["backends"]);
     assertEquals(backends.code, 4, backends.stderr);
     assertEquals(backends.stdout.trimEnd().split("\n"), [
-      "BACKEND   USABLE  EVIDENCE",
-      "nftables  no      nft is not installed",
-      "iptables  no      iptables is not installed",
-      "pf        no      pf is a firewall of FreeBSD, and this host is none",
+      "BACKEND    USABLE  EVIDENCE",
+      "firewalld  no      firewalld is not running",
+      "nftables   no      nft is not installed",
+      "iptables   no      iptables is not installed",
+      "pf         no      pf is a firewall of FreeBSD, and this host is none",
       "",
       "nftables: Install the package nftables",
       "",
@@ -108,7 +110,8 @@ hostTest({
     assertStringIncludes(stdout, "add table inet bridgewall\n");
     assertStringIncludes(
       stderr,
-      "warning: Cannot use any backend on this host\n  nftables: nft is",
+      "warning: Cannot use any backend on this host\n  firewalld: firewalld is not running\n" +
+        "  nftables: nft is",
     );
     assertStringIncludes(stderr, "The plan is for a host that can use nftables\n");
   },
@@ -165,6 +168,7 @@ hostTest({
     assertEquals(
       await rows([]),
       "BACKEND USABLE EVIDENCE\n" +
+        "firewalld no firewalld is not running\n" +
         "nftables yes, chosen nft X kernel X the kernel lists its tables\n" +
         "iptables yes iptables-V X lists its tables\n" +
         "pf no pf is a firewall of FreeBSD, and this host is none\n",

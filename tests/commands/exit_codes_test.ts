@@ -50,7 +50,7 @@ Deno.test("a configuration that is not valid exits with 2, with file and line", 
   assertEquals([backend.code, backend.stdout], [2, ""]);
   assertStringIncludes(
     backend.stderr,
-    `error: ${file}:3: The value of "firewall_backend" must be one of "nftables", "iptables", "pf"`,
+    `error: ${file}:3: The value of "firewall_backend" must be one of "firewalld", "nftables", "iptables", "pf"`,
   );
   const directory = await program.run(["status", "--config", program.directory]);
   assertEquals(directory.code, 2, directory.stderr);
@@ -95,7 +95,7 @@ Deno.test("every command refuses a backend that this program does not have", asy
     const { code, stdout, stderr } = await program.run([name, "--backend=bogus", ...operands]);
     assertEquals([code, stdout], [4, ""], `${name}: ${stderr}`);
     assertStringIncludes(stderr, 'error: Cannot use the backend "bogus"');
-    assertStringIncludes(stderr, "hint: Choose one of `nftables`");
+    assertStringIncludes(stderr, "hint: Choose one of `firewalld`, `nftables`");
   }
 });
 

@@ -71,7 +71,10 @@ hostTest({
     const backends = await ask("backends");
     assertEquals(Object.keys(backends), ["chosen", "asked", "backends"]);
     assertEquals([backends["chosen"], backends["asked"]], ["nftables", null]);
-    const [nftables] = backends["backends"] as readonly Readonly<Record<string, unknown>>[];
+    const [firewalld, nftables] = backends["backends"] as readonly Readonly<
+      Record<string, unknown>
+    >[];
+    assertEquals([firewalld?.["name"], firewalld?.["usable"]], ["firewalld", false]);
     assertEquals([nftables?.["name"], nftables?.["usable"]], ["nftables", true]);
     assertEquals(typeof nftables?.["evidence"], "string");
   },

@@ -1,6 +1,6 @@
 /** A bridge that was in a zone of somebody else goes back there, whatever happened in between. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { FIREWALLD_IPTABLES, FIREWALLD_NFTABLES, type FirewalldRules } from "./backends.ts";
+import { FIREWALLD_NFTABLES } from "./backends.ts";
 import type { FirewalldHost } from "./firewalld_host.ts";
 import {
   definitionInZone,
@@ -32,26 +32,17 @@ const BEFORE: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
 };
 
-/** The zone that the network takes the bridge into, and what happens there before it goes. */
+/** The zone that the network takes the bridge into. */
 interface Stay {
   readonly zone: string;
   readonly text: string;
-  readonly often: boolean;
 }
 
-const OWN: Stay = { zone: "bw-br101", text: definition(NAT), often: true };
-const NAMED: Stay = { zone: "internal", text: definitionInZone(NAT, "internal"), often: true };
+const OWN: Stay = { zone: "bw-br101", text: definition(NAT) };
+const NAMED: Stay = { zone: "internal", text: definitionInZone(NAT, "internal") };
 
-/** Where an interface is, is the same business whatever firewalld makes its rules with. */
-const STAYS: Readonly<Record<FirewalldRules, readonly Stay[]>> = {
-  nftables: [
-    { ...OWN, often: false },
-    OWN,
-    NAMED,
-    { zone: "work", text: definitionInZone(NAT, "work"), often: false },
-  ],
-  iptables: [OWN],
-};
+/** By `FlushAllOnReload`. */
+const STAYS = { yes: [OWN, NAMED], no: [OWN] } as const;
 
 /** Makes a reload forget interfaces, as is the default, or keep them, as firewalld did before 1.0. */
 async function chooseFlush(firewalld: FirewalldHost, flush: "yes" | "no"): Promise<void> {
@@ -67,7 +58,8 @@ async function chooseFlush(firewalld: FirewalldHost, flush: "yes" | "no"): Promi
   assertEquals(kept, flush === "no", "the setting is in use");
 }
 
-for (const backend of [FIREWALLD_NFTABLES, FIREWALLD_IPTABLES]) {
+// Where an interface is, is the same business whatever firewalld makes its rules with.
+for (const backend of [FIREWALLD_NFTABLES]) {
   for (const flush of ["yes", "no"] as const) {
     hostTest({
       name: `${backend.name}: down gives the bridge back to its zone (FlushAllOnReload=${flush})`,
@@ -94,17 +86,14 @@ for (const backend of [FIREWALLD_NFTABLES, FIREWALLD_IPTABLES]) {
           };
           const before = await comeBack();
           const listings = await firewalld.listings();
-          for (const { zone, text, often } of STAYS[backend.firewalld]) {
-            const how = often ? "up twice, and reload" : "up";
-            await t.step(`${was}, after ${how} in ${zone}`, async () => {
+          for (const { zone, text } of STAYS[flush]) {
+            await t.step(`${was}, after up twice and reload in ${zone}`, async () => {
               assertEquals(await comeBack(), before);
               const file = await bridgewall.write(text);
               await bridgewall.succeed(["up", file]);
-              if (often) {
-                await bridgewall.succeed(["up", file]);
-                await bridgewall.succeed(["reload"]);
-                await bridgewall.succeed(["check"]);
-              }
+              await bridgewall.succeed(["up", file]);
+              await bridgewall.succeed(["reload"]);
+              await bridgewall.succeed(["check"]);
               const during = await zonesOf(place, firewalld, NAT.bridge);
               assertEquals(during, { runtime: zone, permanent: zone });
               await bridgewall.down(NAT);

@@ -23,6 +23,8 @@ Deno.test("an administrator finds the bridge in the names of its zone and polici
     })),
   ]);
   assertEquals(zoneName("longname").name, "bw-longname");
+  // The hint for names that meet promises so many letters, and no more.
+  assertMatch(zoneName("ninechars").name, /^bw-_[0-9a-z]{7}$/);
 });
 
 Deno.test("names that do not fit are the same numbers in every version: files outlive a program", () => {

@@ -44,7 +44,7 @@ const TEXTS: readonly (readonly [Program, string, readonly Task["kind"][]])[] = 
 ];
 
 for (const [program, text, kinds] of TEXTS) {
-  const when = kinds.length === 0 ? "is a failure" : `is none of ${kinds.join(" and ")}`;
+  const when = kinds.length === 0 ? "is a failure" : `is no failure of ${kinds.join(" or ")}`;
   Deno.test(`${program}: "${text}" ${when}`, () => {
     assertEquals(passedOver(program, text), kinds);
   });

@@ -28,10 +28,10 @@ export function call(
 }
 
 /** Is it running, and is its configuration in use? */
-export const STATE_QUESTION = property("state");
+export const STATE_QUESTION: Command = property("state");
 
 /** `1.3.3` */
-export const VERSION_QUESTION = property("version");
+export const VERSION_QUESTION: Command = property("version");
 
 /** What firewalld makes its rules with: `nftables` or `iptables` (firewalld.conf(5)). */
 export const BACKEND_QUESTION: Command = {
@@ -48,19 +48,19 @@ export const BACKEND_QUESTION: Command = {
 };
 
 /** The zone of interfaces that nobody put into one. */
-export const DEFAULT_ZONE_QUESTION = call("", "getDefaultZone");
+export const DEFAULT_ZONE_QUESTION: Command = call("", "getDefaultZone");
 
 /** Names of all zones at run time. */
-export const ZONES_QUESTION = call(".zone", "getZones");
+export const ZONES_QUESTION: Command = call(".zone", "getZones");
 
 /** Names of all policies at run time. */
-export const POLICIES_QUESTION = call(".policy", "getPolicies");
+export const POLICIES_QUESTION: Command = call(".policy", "getPolicies");
 
 /** Zones that have interfaces or sources, and which. */
-export const ACTIVE_ZONES_QUESTION = call(".zone", "getActiveZones");
+export const ACTIVE_ZONES_QUESTION: Command = call(".zone", "getActiveZones");
 
 /** Would firewalld take the files that are there? It checks them before it reloads, and then refuses. */
-export const CHECK_QUESTION = call("", "checkPermanentConfig");
+export const CHECK_QUESTION: Command = call("", "checkPermanentConfig");
 
 /** Makes firewalld read its files. What was changed at run time only is lost by it. */
 export const RELOAD: Command = call("", RELOAD_METHOD);
@@ -122,7 +122,9 @@ export function settingsOf(
 
 /** A value and its D-Bus type. */
 export interface TypedValue {
+  /** A signature, such as `as`. */
   readonly type: string;
+  /** As busctl prints it in JSON. */
   readonly data: unknown;
 }
 

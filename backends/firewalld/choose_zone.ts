@@ -19,6 +19,7 @@ import { activeZones } from "./zone_of_interface.ts";
 
 /** The zones, and what the user should know about them. */
 export interface ChosenZones {
+  /** Its own or the named one, and that of the forward device. */
   readonly zones: ZonesOfNetwork;
   /** Sentences without a period. */
   readonly warnings: readonly string[];
@@ -90,7 +91,11 @@ function deviceZone(
   return {};
 }
 
-/** @throws {HostError} When firewalld was asked for its zones and has no such one. */
+/**
+ * Looks for a zone that a definition names.
+ *
+ * @throws {HostError} When firewalld was asked for its zones and has no such one.
+ */
 export function refuseMissingZone(
   { network }: FilteredPolicy,
   zone: string,

@@ -4,10 +4,13 @@ import { type RichRule, richRuleElement } from "./rich_rule.ts";
 
 /** A zone of ours: one bridge, and what its guests may ask of the host. */
 export interface Zone {
+  /** What it is called. */
   readonly object: ObjectName;
+  /** The bridge. */
   readonly interface: string;
   /** Names of services that firewalld brings. */
   readonly services: readonly string[];
+  /** Names of protocols, as in /etc/protocols. */
   readonly protocols: readonly string[];
 }
 
@@ -22,13 +25,17 @@ export const HOST = "HOST";
 
 /** What becomes of packets that go from one zone to another (firewalld.policies(5)). */
 export interface ZonePolicy {
+  /** What it is called. */
   readonly object: ObjectName;
   /** Below 0 it comes before what zones say themselves, above 0 after it. Never 0. */
   readonly priority: number;
   /** What becomes of packets that no rule speaks of. */
   readonly target: "ACCEPT" | "CONTINUE" | "REJECT";
+  /** Where packets come from. */
   readonly from: PolicyEnd;
+  /** Where they go. */
   readonly to: PolicyEnd;
+  /** In any order: firewalld puts them into one of its own. */
   readonly rules: readonly RichRule[];
 }
 

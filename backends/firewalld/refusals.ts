@@ -18,7 +18,11 @@ const INTERFACE_NAME = /^[A-Za-z0-9_.][A-Za-z0-9_.@=,~^+-]*$/;
 /** What firewalld takes as a zone's name (1.3; 17 characters fit into a chain of iptables). */
 const ZONE_NAME = /^[A-Za-z0-9_][A-Za-z0-9_-]{0,16}$/;
 
-/** @throws {UnsupportedNetworkError} For the first thing that firewalld has no words for. */
+/**
+ * Looks through a policy.
+ *
+ * @throws {UnsupportedNetworkError} For the first thing that firewalld has no words for.
+ */
 export function refuseUnsayable(policy: FilteredPolicy): void {
   const { network, families } = policy;
   const whose = `network ${quoted(network)}`;

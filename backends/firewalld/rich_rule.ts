@@ -3,6 +3,7 @@ import { type Family, formatSubnet, type Subnet } from "../../core/address.ts";
 
 /** One side of a packet. */
 export interface Side {
+  /** The addresses. */
   readonly subnet: Subnet;
   /** True: any address but these. */
   readonly not?: boolean;
@@ -10,13 +11,17 @@ export interface Side {
 
 /** One rule (firewalld.richlanguage(5)). */
 export interface RichRule {
+  /** That of all its addresses. */
   readonly family: Family;
   /** Rules below 0 come first; above 0 they come last; of those at 0 rejects come before accepts. */
   readonly priority?: number;
+  /** Absent: any. */
   readonly source?: Side;
+  /** Absent: any. */
   readonly destination?: Side;
   /** The ports of a service that firewalld knows. */
   readonly service?: string;
+  /** What becomes of the packet; a rejection is answered. */
   readonly action: "accept" | "reject" | "masquerade";
 }
 

@@ -35,6 +35,7 @@ export interface ZonesOfNetwork {
    * of the administrator's, where other interfaces may be: there the addresses of guests decide.
    */
   readonly kind: "own" | "named";
+  /** What firewalld calls it. */
   readonly name: string;
   /** The forward device by the zone that has it alone; absent: packets leave by any interface. */
   readonly device?: DeviceZone;

@@ -31,7 +31,9 @@ export function zoningOf(name: string, answers: Answers): Zoning {
 
 /** What is in a zone. */
 export interface ZoneMembers {
+  /** Names. */
   readonly interfaces: readonly string[];
+  /** Addresses, subnets and ipsets. */
   readonly sources: readonly string[];
 }
 

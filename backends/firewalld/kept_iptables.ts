@@ -51,7 +51,8 @@ async function restoreFamily(
   before: string,
 ): Promise<string | undefined> {
   if (before === "") return undefined;
-  const after = await list(runner, save);
+  const first = await list(runner, save);
+  const after = first.status === 0 ? first : await list(runner, save);
   if (after.status !== 0) {
     return `firewalld may have emptied the tables of iptables: ${save} does not list them any more ` +
       `(${after.stderr.trim()})`;
@@ -59,9 +60,9 @@ async function restoreFamily(
   const stdin = lostRules(before, after.stdout);
   if (stdin === "") return undefined;
   const command: Command = { program: restore, args: ["--noflush", "--wait=60"], stdin };
-  const first = await runner.run(command);
+  const result = await runner.run(command);
   // Nobody else remembers these rules: what keeps them from coming back may be over by now.
-  const { status, stderr } = first.status === 0 ? first : await runner.run(command);
+  const { status, stderr } = result.status === 0 ? result : await runner.run(command);
   return status === 0
     ? undefined
     : `firewalld has emptied the tables of iptables, and ${restore} could not put back what others ` +

@@ -7,21 +7,27 @@ import { commandKey } from "../../core/change/change.ts";
 import type { Command, CommandResult, CommandRunner } from "../../core/command.ts";
 import { isNobodyThere } from "../../core/change/already_so.ts";
 import { askQuestions } from "../../core/commands/snapshot.ts";
-import { quoted } from "../../core/quoted.ts";
 import {
   answerOf,
   BACKEND_QUESTION,
-  call,
   POLICIES_QUESTION,
   RELOAD,
   settingsOf,
   settingsQuestion,
   textsOf,
-  type TypedValue,
   ZONES_QUESTION,
 } from "./bus.ts";
 import { saveIptables } from "./kept_iptables.ts";
 import { type ObjectName, PREFIX } from "./object_name.ts";
+import {
+  comeToLife,
+  inForce,
+  type LiveObject,
+  lostSettings,
+  nameOf,
+  orderOfReturn,
+  settingCommand,
+} from "./runtime_changes.ts";
 
 /**
  * The runner, with a reload that puts back what it takes from zones and policies that are not ours.
@@ -50,6 +56,7 @@ export function keepingRuntime(
     }
     const [before, iptables] = await Promise.all([lookAtRuntime(runner), saveIptables(runner)]);
     if (iptables.problem !== undefined) return { status: 1, stdout: "", stderr: iptables.problem };
+    if (before === undefined) return { status: 1, stdout: "", stderr: SILENT };
     await mendTable(runner);
     const result = await runner.run(command);
     if (result.status !== 0) return result;
@@ -80,24 +87,25 @@ async function mendTable(runner: CommandRunner): Promise<void> {
   await runner.run({ program: "nft", args: ["-f", "-"], stdin: "add table inet firewalld\n" });
 }
 
-type Settings = ReadonlyMap<string, TypedValue>;
+/** Half an answer would be taken for changes: what is not listed would seem to be new, or gone. */
+const SILENT = "firewalld does not tell what it has at run time, so it would be lost";
 
-interface LiveObject {
-  readonly object: ObjectName;
-  readonly settings: Settings;
-}
-
-async function lookAtRuntime(runner: CommandRunner): Promise<readonly LiveObject[]> {
+/** Undefined when firewalld did not tell all. */
+async function lookAtRuntime(runner: CommandRunner): Promise<readonly LiveObject[] | undefined> {
   const names = await askQuestions(runner, [ZONES_QUESTION, POLICIES_QUESTION]);
-  const named = (kind: ObjectName["kind"], question: Command): readonly ObjectName[] =>
-    textsOf(answerOf(names.to(question))).filter((name) => !name.startsWith(PREFIX))
-      .map((name) => ({ kind, name }));
-  const objects = [...named("zone", ZONES_QUESTION), ...named("policy", POLICIES_QUESTION)];
+  const [zones, policies] = [ZONES_QUESTION, POLICIES_QUESTION].map((question) =>
+    answerOf(names.to(question))
+  );
+  if (zones === undefined || policies === undefined) return undefined;
+  const named = (kind: ObjectName["kind"], list: unknown): readonly ObjectName[] =>
+    textsOf(list).filter((name) => !name.startsWith(PREFIX)).map((name) => ({ kind, name }));
+  const objects = [...named("zone", zones), ...named("policy", policies)];
   const answers = await askQuestions(runner, objects.map(settingsQuestion));
-  return objects.flatMap((object) => {
+  const found = objects.flatMap((object) => {
     const settings = settingsOf(answers.to(settingsQuestion(object)));
     return settings === undefined ? [] : [{ object, settings }];
   });
+  return found.length === objects.length ? found : undefined;
 }
 
 async function putBack(
@@ -105,7 +113,12 @@ async function putBack(
   before: readonly LiveObject[],
   note: (sentence: string) => void,
 ): Promise<void> {
-  const after = await lookAtRuntime(runner);
+  const after = await lookAtRuntime(runner) ?? await lookAtRuntime(runner);
+  if (after === undefined) {
+    return note(
+      "What firewalld had at run time only may be lost: it does not tell what it has now",
+    );
+  }
   const changes = [...lostSettings(before, after), ...comeToLife(before, after)];
   // One after the other: an interface leaves the one zone before it comes into the other.
   for (const { object, changed } of orderOfReturn(changes)) {
@@ -120,134 +133,4 @@ async function putBack(
   for (const what of inForce(before, after)) {
     note(`What the files of firewalld said already is in force now: ${what}`);
   }
-}
-
-function nameOf({ kind, name }: ObjectName): string {
-  return `${kind} ${quoted(name)}`;
-}
-
-function byKey(objects: readonly LiveObject[]): ReadonlyMap<string, Settings> {
-  return new Map(objects.map(({ object, settings }) => [keyOf(object), settings]));
-}
-
-function lostSettings(
-  before: readonly LiveObject[],
-  after: readonly LiveObject[],
-): readonly ChangedObject[] {
-  const now = byKey(after);
-  return before.flatMap(({ object, settings }) => {
-    const present = now.get(keyOf(object));
-    const changed = present === undefined ? [] : changedSettings(settings, present);
-    return changed.length === 0 ? [] : [{ object, changed }];
-  });
-}
-
-/** Zones and policies that were in files, waiting for somebody's reload: without members they do nothing. */
-function comeToLife(
-  before: readonly LiveObject[],
-  after: readonly LiveObject[],
-): readonly ChangedObject[] {
-  const then = byKey(before);
-  return after.filter(({ object }) => !then.has(keyOf(object))).flatMap(({ object, settings }) => {
-    const members = ENDS.filter((key) => settings.has(key))
-      .map((key) => [key, { type: "as", data: [] }] as const);
-    return members.length === 0 ? [] : [{ object, changed: members }];
-  });
-}
-
-/** What cannot be changed at run time. */
-function inForce(
-  before: readonly LiveObject[],
-  after: readonly LiveObject[],
-): readonly string[] {
-  const now = byKey(after);
-  return before.flatMap(({ object, settings }) => {
-    const present = now.get(keyOf(object));
-    if (present === undefined) return [`${nameOf(object)} is gone`];
-    return FIXED.filter((key) => {
-      const [was, is] = [settings.get(key), present.get(key)];
-      return was !== undefined && is !== undefined && contentOf(was) !== contentOf(is);
-    }).map((key) => `the ${key} of ${nameOf(object)}`);
-  });
-}
-
-const FIXED = ["target", "priority"];
-
-function keyOf({ kind, name }: ObjectName): string {
-  return `${kind} ${name}`;
-}
-
-interface ChangedObject {
-  readonly object: ObjectName;
-  readonly changed: readonly (readonly [key: string, value: TypedValue])[];
-}
-
-/** Zones that lose members before those that get them. */
-function orderOfReturn(changes: readonly ChangedObject[]): readonly ChangedObject[] {
-  const members = ({ changed }: ChangedObject): number =>
-    changed.filter(([key]) => MEMBERS.includes(key))
-      .reduce((sum, [, { data }]) => sum + (Array.isArray(data) ? data.length : 0), 0);
-  return changes.toSorted((one, other) => members(one) - members(other));
-}
-
-const MEMBERS = ["interfaces", "sources"];
-
-/** What makes a zone or a policy be used. */
-const ENDS = [...MEMBERS, "ingress_zones", "egress_zones"];
-
-/** What can be changed at run time; the rest is what files say. */
-const LISTS: ReadonlyMap<string, string> = new Map([
-  ["services", "as"],
-  ["ports", "a(ss)"],
-  ["protocols", "as"],
-  ["source_ports", "a(ss)"],
-  ["icmp_blocks", "as"],
-  ["forward_ports", "a(ssss)"],
-  ["interfaces", "as"],
-  ["sources", "as"],
-  ["rules_str", "as"],
-  ["rich_rules", "as"],
-  ["ingress_zones", "as"],
-  ["egress_zones", "as"],
-]);
-const SWITCHES = ["masquerade", "forward", "icmp_block_inversion"];
-
-/** The settings as they were where they are others now; a list that was not there is empty. */
-function changedSettings(
-  before: Settings,
-  now: Settings,
-): readonly (readonly [string, TypedValue])[] {
-  const keys = [...new Set([...before.keys(), ...now.keys()])];
-  return keys.flatMap((key): (readonly [string, TypedValue])[] => {
-    const list = LISTS.get(key);
-    const empty = list !== undefined
-      ? { type: list, data: [] }
-      : SWITCHES.includes(key)
-      ? { type: "b", data: false }
-      : undefined;
-    if (empty === undefined) return [];
-    const [was, is] = [before.get(key) ?? empty, now.get(key) ?? empty];
-    return contentOf(was) === contentOf(is) ? [] : [[key, was]];
-  });
-}
-
-function contentOf({ data }: TypedValue): string {
-  return JSON.stringify(Array.isArray(data) ? data.map((one) => JSON.stringify(one)).sort() : data);
-}
-
-function settingCommand({ kind, name }: ObjectName, changed: ChangedObject["changed"]): Command {
-  const settings = changed.flatMap(([key, { type, data }]) => [key, type, ...words(data)]);
-  const args = ["sa{sv}", name, String(changed.length), ...settings];
-  return kind === "zone"
-    ? call(".zone", "setZoneSettings2", ...args)
-    : call(".policy", "setPolicySettings", ...args);
-}
-
-/** As busctl(1) takes values: a list after its length, a tuple without. */
-function words(data: unknown): readonly string[] {
-  if (!Array.isArray(data)) return [String(data)];
-  return [
-    String(data.length),
-    ...data.flatMap((one) => Array.isArray(one) ? one.map(String) : [String(one)]),
-  ];
 }

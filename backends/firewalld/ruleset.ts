@@ -58,11 +58,11 @@ export function networkObjects(
   zones: ZonesOfNetwork,
 ): readonly FirewalldObject[] {
   const { bridge } = policy;
-  const make = (
-    kind: PolicyKind,
-    shape: Pick<ZonePolicy, "priority" | "target" | "from" | "to">,
-    rules: readonly RichRule[],
-  ): ZonePolicy => ({ object: policyName(bridge, kind), ...shape, rules });
+  const make: Make = (kind, shape, rules) => ({
+    object: policyName(bridge, kind),
+    ...shape,
+    rules,
+  });
   const objects = zones.kind === "own"
     ? [ownZone(policy, zones.name), ...ownPolicies(policy, zones, make)]
     : namedPolicies(policy, zones, make);

@@ -1,6 +1,6 @@
 /** Many networks, many processes: how much work an operation is, and that operations take turns. */
 import { assert, assertEquals } from "@std/assert";
-import { BACKENDS } from "./backends.ts";
+import { BACKENDS, type BackendUnderTest } from "./backends.ts";
 import { openBridgewall } from "./bridgewall.ts";
 import { hostTest } from "./requirements.ts";
 import { firewallState } from "./ruleset.ts";
@@ -50,12 +50,33 @@ function startedPaths(log: string): readonly string[] {
   });
 }
 
+/** What firewalld is asked grows with the networks; that it reads its files is what takes time. */
+async function proveOneReload(t: Deno.TestContext, backend: BackendUnderTest): Promise<void> {
+  const few = FIFTY.slice(0, 4);
+  await using place = await makeHost(few);
+  const bridgewall = await openBridgewall(place, backend);
+  const files = await Promise.all(few.map(bridgewall.write));
+  const operations = [
+    { args: ["up", ...files], reloads: 1 },
+    { args: ["up", ...files], reloads: 0 },
+    { args: ["reload"], reloads: 0 },
+    { args: ["down", "--all"], reloads: 1 },
+  ];
+  for (const { args, reloads } of operations) {
+    await t.step(`${args[0]} makes firewalld reload ${reloads} times`, async () => {
+      const { stderr } = await bridgewall.succeed([...args, "--verbose"]);
+      assertEquals(stderr.match(/FirewallD1 reload$/gm)?.length ?? 0, reloads, stderr);
+    });
+  }
+}
+
 for (const backend of BACKENDS) {
   const { name, tools } = backend;
   hostTest({
     name: `${name}: an operation runs as many firewall programs for 50 networks as for one`,
     tools: [...tools, "strace"],
     body: async (t) => {
+      if (backend.firewalld !== undefined) return await proveOneReload(t, backend);
       await using place = await makeHost(FIFTY);
       const { host: namespace } = place;
       const bridgewall = await openBridgewall(place, backend);

@@ -1,6 +1,6 @@
 /** firewalld is stopped by its administrator while networks are up, or before one comes up. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { FIREWALLD_IPTABLES, FIREWALLD_NFTABLES } from "./backends.ts";
+import { FIREWALLD_NFTABLES } from "./backends.ts";
 import { definitionInZone, openWithFirewalld, ourFiles, zonesOf } from "./firewalld_state.ts";
 import { hostTest } from "./requirements.ts";
 import { firewallState } from "./ruleset.ts";
@@ -21,7 +21,8 @@ const TAKEN: Readonly<Record<string, { readonly from?: string; readonly text: st
   },
 };
 
-for (const backend of [FIREWALLD_NFTABLES, FIREWALLD_IPTABLES]) {
+// It is about what firewalld is told: whatever it makes of that is tested elsewhere.
+for (const backend of [FIREWALLD_NFTABLES]) {
   const { name, tools } = backend;
   hostTest({
     name: `${name}: while firewalld is stopped, up and check say so`,

@@ -14,6 +14,7 @@ import {
   RELOAD,
   settingsOf,
   settingsQuestion,
+  STATE_QUESTION,
   textsOf,
   ZONES_QUESTION,
 } from "./bus.ts";
@@ -54,6 +55,8 @@ export function keepingRuntime(
       if (isNobodyThere(answer)) absent = answer;
       return answer;
     }
+    const state = await runner.run(STATE_QUESTION);
+    if (isNobodyThere(state)) return state;
     const [before, iptables] = await Promise.all([lookAtRuntime(runner), saveIptables(runner)]);
     if (iptables.problem !== undefined) return { status: 1, stdout: "", stderr: iptables.problem };
     if (before === undefined) return { status: 1, stdout: "", stderr: SILENT };

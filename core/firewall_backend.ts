@@ -26,8 +26,6 @@ export interface WantedNetwork {
   readonly bridge?: string;
   /** The firewalld zone that the definition asks for. */
   readonly zone?: string;
-  /** The only interface that its traffic may use. */
-  readonly device?: string;
 }
 
 /** What a backend may know while it compiles. */

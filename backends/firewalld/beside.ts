@@ -3,7 +3,6 @@
  * both, and firewalld rejects what comes from a bridge that nobody put into a zone. So the bridge goes into
  * one that forwards what it sends, as libvirt does it, and leaves it with the network.
  */
-import { isNobodyThere } from "../../core/change/already_so.ts";
 import type { NetworkChange } from "../../core/change/change.ts";
 import type { Command } from "../../core/command.ts";
 import { askQuestions } from "../../core/commands/snapshot.ts";
@@ -21,12 +20,18 @@ import { quoted } from "../../core/quoted.ts";
 import type { Record } from "../../core/record/record.ts";
 import { ACTIVE_ZONES_QUESTION, STATE_QUESTION, ZONES_QUESTION } from "./bus.ts";
 import { refuseMissingZone } from "./choose_zone.ts";
-import { problemOfState, refuseSilence } from "./detect.ts";
+import { isAbsent, problemOf, refuseSilence } from "./detect.ts";
 import { namesIn } from "./live_object.ts";
 import { bridgesOf } from "./questions.ts";
+import { isPuttingBack, type StandingNetworks, standingNetworks } from "./original_zones.ts";
 import { unsayableName } from "./refusals.ts";
-import { type StandingNetworks, standingNetworks } from "./original_zones.ts";
-import { bindingSteps, returnGroups, zoningOf, zoningQuestions } from "./zone_of_interface.ts";
+import {
+  bindingSteps,
+  misplacement,
+  returnGroups,
+  zoningOf,
+  zoningQuestions,
+} from "./zone_of_interface.ts";
 
 /** The backend, with a place in firewalld for each of its bridges where firewalld runs. */
 export function besideFirewalld(backend: FirewallBackend): FirewallBackend {
@@ -72,21 +77,18 @@ function questions(
 }
 
 /** Whether firewalld runs, and what it has, must be known: a bridge in the wrong zone is open or closed. */
-function refuseDoubt(policies: readonly FilteredPolicy[], { answers, again }: Facts): void {
-  const state = answers.to(STATE_QUESTION);
-  if ((again !== undefined && again.size > 0) || state === undefined || isNobodyThere(state)) {
-    return;
-  }
+function refuseDoubt(policies: readonly FilteredPolicy[], facts: Facts): void {
+  if (isPuttingBack(facts) || isAbsent(facts.answers)) return;
   refuseSilence([
     STATE_QUESTION,
     ZONES_QUESTION,
     ...policies.flatMap(({ bridge }) => zoningQuestions(bridge)),
-  ], answers);
+  ], facts.answers);
 }
 
+/** False also for a host that is only imagined. */
 function isRunning(answers: Answers): boolean {
-  const state = answers.to(STATE_QUESTION);
-  return state !== undefined && problemOfState(state) === undefined;
+  return answers.to(STATE_QUESTION) !== undefined && problemOf(answers) === undefined;
 }
 
 function withZone(
@@ -166,14 +168,8 @@ async function zoneDrift(
   if (installed.length === 0) return [];
   const answers = await askQuestions(host, [STATE_QUESTION, ZONES_QUESTION, ACTIVE_ZONES_QUESTION]);
   if (!isRunning(answers)) return [];
-  return installed.flatMap(({ policy }) => {
-    const { runtime } = zoningOf(policy.bridge, answers);
-    const zone = zoneFor(policy, answers);
-    return runtime === zone ? [] : [{
-      network: policy.network,
-      difference: `Bridge ${quoted(policy.bridge)} is in ` +
-        (runtime === undefined ? "no zone" : `the zone ${quoted(runtime)}`) +
-        ` of firewalld instead of ${quoted(zone)}`,
-    }];
-  });
+  return installed.flatMap(({ policy }) =>
+    misplacement(policy.bridge, zoneFor(policy, answers), answers, " of firewalld")
+      .map((difference) => ({ network: policy.network, difference }))
+  );
 }

@@ -15,37 +15,28 @@ const FLAGS = ["--json=short", "--auto-start=no"];
 /** firewalld(1) answers nobody while it loads its rules, and may have many. */
 const PATIENT = "--timeout=600";
 
-/** A call to one of the interfaces of firewalld (firewalld.dbus(5)); the empty one is the main one. */
-export function call(
-  part: "" | ".zone" | ".policy",
-  method: string,
-  ...args: readonly string[]
-): Command {
-  return {
-    program: "busctl",
-    args: [...FLAGS, PATIENT, "call", NAME, PATH, `${NAME}${part}`, method, ...args],
-  };
+/** The parts of firewalld (firewalld.dbus(5)): the empty one is the main one, the last tells of files. */
+export type Part = "" | ".zone" | ".policy" | ".config";
+
+/** One run of busctl for one of the parts. */
+function busctl(verb: "call" | "get-property", part: Part, words: readonly string[]): Command {
+  const path = part === ".config" ? `${PATH}/config` : PATH;
+  return { program: "busctl", args: [...FLAGS, PATIENT, verb, NAME, path, NAME + part, ...words] };
+}
+
+/** A call of a method. */
+export function call(part: Part, method: string, ...args: readonly string[]): Command {
+  return busctl("call", part, [method, ...args]);
 }
 
 /** Is it running, and is its configuration in use? */
-export const STATE_QUESTION: Command = property("state");
+export const STATE_QUESTION: Command = busctl("get-property", "", ["state"]);
 
 /** `1.3.3` */
-export const VERSION_QUESTION: Command = property("version");
+export const VERSION_QUESTION: Command = busctl("get-property", "", ["version"]);
 
 /** What firewalld makes its rules with: `nftables` or `iptables` (firewalld.conf(5)). */
-export const BACKEND_QUESTION: Command = {
-  program: "busctl",
-  args: [
-    ...FLAGS,
-    PATIENT,
-    "get-property",
-    NAME,
-    `${PATH}/config`,
-    `${NAME}.config`,
-    "FirewallBackend",
-  ],
-};
+export const BACKEND_QUESTION: Command = busctl("get-property", ".config", ["FirewallBackend"]);
 
 /** The zone of interfaces that nobody put into one. */
 export const DEFAULT_ZONE_QUESTION: Command = call("", "getDefaultZone");
@@ -67,20 +58,7 @@ export const RELOAD: Command = call("", RELOAD_METHOD);
 
 /** The zone that the files put the interface into; empty: none. */
 export function permanentZoneQuestion(name: string): Command {
-  return {
-    program: "busctl",
-    args: [
-      ...FLAGS,
-      PATIENT,
-      "call",
-      NAME,
-      `${PATH}/config`,
-      `${NAME}.config`,
-      "getZoneOfInterface",
-      "s",
-      name,
-    ],
-  };
+  return call(".config", "getZoneOfInterface", "s", name);
 }
 
 /** What the object is at run time. */
@@ -93,10 +71,6 @@ export function settingsQuestion({ kind, name }: ObjectName): Command {
 /** The question for a file's content. */
 export function fileQuestion(path: string): Command {
   return { program: "cat", args: [path] };
-}
-
-function property(name: string): Command {
-  return { program: "busctl", args: [...FLAGS, PATIENT, "get-property", NAME, PATH, NAME, name] };
 }
 
 /** The first value of an answer, its type left out; undefined where firewalld did not answer. */

@@ -60,7 +60,7 @@ export function chooseZones(
 }
 
 /** The forward device of a policy: both families have the same. */
-export function deviceOf({ families }: FilteredPolicy): string | undefined {
+function deviceOf({ families }: FilteredPolicy): string | undefined {
   return families.map(({ forwarding }) =>
     forwarding.direction === "none" ? undefined : forwarding.device
   ).find((device) => device !== undefined);

@@ -1,43 +1,21 @@
 /** Policies → Change, for firewalld. */
-import {
-  type Change,
-  commandKey,
-  type NetworkChange,
-  type RemovalGroup,
-  type Step,
-} from "../../core/change/change.ts";
-import { isNobodyThere } from "../../core/change/already_so.ts";
+import { type Change, commandKey, type NetworkChange } from "../../core/change/change.ts";
 import { checksumRepair } from "../../core/change/dhcp_checksum.ts";
-import { type Command, firstLine } from "../../core/command.ts";
+import { firstLine } from "../../core/command.ts";
 import { type Facts, NoBackendError } from "../../core/firewall_backend.ts";
 import { HostError } from "../../core/host.ts";
 import type { FilteredPolicy } from "../../core/policy/policy.ts";
 import { printable, quoted } from "../../core/quoted.ts";
-import {
-  CHECK_QUESTION,
-  DEFAULT_ZONE_QUESTION,
-  fileQuestion,
-  RELOAD,
-  STATE_QUESTION,
-  ZONES_QUESTION,
-} from "./bus.ts";
-import { chooseZones, type ChosenZones } from "./choose_zone.ts";
-import { problemOfState, refuseSilence } from "./detect.ts";
-import { differencesOf, isFileAsWanted } from "./live_object.ts";
-import { allNames, filePath } from "./object_name.ts";
+import { CHECK_QUESTION, DEFAULT_ZONE_QUESTION, RELOAD, ZONES_QUESTION } from "./bus.ts";
+import { chooseZones } from "./choose_zone.ts";
 import { endingSteps } from "./connections.ts";
-import { fileText, type FirewalldObject, isOurFile } from "./objects.ts";
+import { problemOf, refuseSilence } from "./detect.ts";
+import { zoneName } from "./object_name.ts";
+import { isPuttingBack, type StandingNetworks, standingNetworks } from "./original_zones.ts";
 import { refuseUnsayable } from "./refusals.ts";
 import { networkObjects } from "./ruleset.ts";
-import { bridgeOf, type StandingNetworks, standingNetworks } from "./original_zones.ts";
-import {
-  bindingSteps,
-  releaseSteps,
-  returnGroups,
-  type Zoning,
-  zoningOf,
-  zoningQuestions,
-} from "./zone_of_interface.ts";
+import { bindingSteps, returnGroups, zoningOf, zoningQuestions } from "./zone_of_interface.ts";
+import { removalGroup, zoneSteps } from "./zone_steps.ts";
 
 /**
  * The files that make the networks' zones and policies, and what makes firewalld read them.
@@ -56,7 +34,7 @@ export function compileChange(policies: readonly FilteredPolicy[], facts: Facts)
   refuseSameNames(policies);
   if (policies.length > 0) refuseUnreachable(policies, facts);
   const standing = standingNetworks(facts);
-  const warnings = crowdWarnings(policies, facts);
+  const warnings = crowdWarnings(policies, standing);
   const networks = policies.map((policy) => networkChange(policy, facts, standing));
   const reload = commandKey(RELOAD);
   if (networks.some(({ install }) => install.some((step) => commandKey(step.command) === reload))) {
@@ -77,10 +55,9 @@ const FEW = 10;
 
 function crowdWarnings(
   policies: readonly FilteredPolicy[],
-  { records }: Facts,
+  standing: StandingNetworks,
 ): readonly string[] {
-  const held = records.filter(({ backend }) => backend === "firewalld");
-  const bridges = [...policies.map(({ bridge }) => bridge), ...held.map(bridgeOf)];
+  const bridges = [...policies.map(({ bridge }) => bridge), ...standing.bridgesOf("firewalld")];
   const count = new Set(bridges).size;
   return count <= FEW ? [] : [
     `firewalld has ${count} networks to hold: each reload takes it many seconds, in which nothing new ` +
@@ -88,14 +65,11 @@ function crowdWarnings(
   ];
 }
 
-function refuseUnreachable(
-  policies: readonly FilteredPolicy[],
-  { answers, again }: Facts,
-): void {
-  // What stands is put back whatever firewalld says: its files count when it starts.
-  if (again !== undefined && again.size > 0) return;
-  const state = answers.to(STATE_QUESTION);
-  const problem = state === undefined ? undefined : problemOfState(state);
+function refuseUnreachable(policies: readonly FilteredPolicy[], facts: Facts): void {
+  // Its files count when it starts.
+  if (isPuttingBack(facts)) return;
+  const { answers } = facts;
+  const problem = problemOf(answers);
   if (problem !== undefined) throw new NoBackendError(`Cannot use firewalld: ${problem.evidence}`);
   refuseSilence([
     ZONES_QUESTION,
@@ -105,9 +79,9 @@ function refuseUnreachable(
 }
 
 /** firewalld reads all files or none: what others have left in them must not be broken. */
-function refuseBroken({ answers, again }: Facts): void {
-  const check = answers.to(CHECK_QUESTION);
-  if (check === undefined || check.status === 0 || (again !== undefined && again.size > 0)) return;
+function refuseBroken(facts: Facts): void {
+  const check = facts.answers.to(CHECK_QUESTION);
+  if (check === undefined || check.status === 0 || isPuttingBack(facts)) return;
   throw new HostError(
     "Cannot change the configuration of firewalld: it would not take its own files " +
       `(${printable(firstLine(check.stderr)).replace(/^Call failed: /, "")})`,
@@ -119,7 +93,7 @@ function refuseBroken({ answers, again }: Facts): void {
 function refuseSameNames(policies: readonly FilteredPolicy[]): void {
   const owners = new Map<string, string>();
   for (const { bridge } of policies) {
-    const key = allNames(bridge)[0]?.name ?? "";
+    const key = zoneName(bridge).name;
     const other = owners.get(key);
     if (other !== undefined && other !== bridge) {
       throw new HostError(
@@ -138,12 +112,12 @@ function networkChange(
 ): NetworkChange {
   const { answers } = facts;
   const held = standing.backendOf(policy);
-  const { zones, warnings }: ChosenZones = chooseZones(policy, answers, held !== undefined);
+  const { zones, warnings } = chooseZones(policy, answers, held !== undefined);
   const objects = networkObjects(policy, zones);
   const zoning = zoningOf(policy.bridge, answers);
   const repair = checksumRepair(policy, facts);
   const isOwn = zones.kind === "own";
-  const steps = zoneSteps(policy, objects, zoning, zones.name, facts);
+  const steps = zoneSteps(policy, objects, zoning, zones, answers);
   // A network that comes from another backend has connections that it may keep.
   const mayKeep = held ?? "firewalld";
   const original = standing.zoningOf(policy) ?? zoning;
@@ -162,81 +136,4 @@ function networkChange(
     ],
     warnings: [...warnings, ...repair.warnings],
   };
-}
-
-/** Nothing where all is as it should be: firewalld loses what is not in files when it reads them. */
-function zoneSteps(
-  policy: FilteredPolicy,
-  objects: readonly FirewalldObject[],
-  zoning: Zoning,
-  zone: string,
-  { answers }: Facts,
-): readonly Step[] {
-  const wanted = new Set(objects.map(({ object }) => filePath(object)));
-  const others = allNames(policy.bridge).map(filePath).filter((path) => !wanted.has(path));
-  const found = (path: string): string | undefined => {
-    const answer = answers.to(fileQuestion(path));
-    return answer?.status === 0 ? answer.stdout : undefined;
-  };
-  const foreign = [...wanted, ...others].find((path) => !isOurFile(found(path) ?? OURS));
-  if (foreign !== undefined) {
-    throw new HostError(
-      `Cannot make the zone of network ${quoted(policy.network)}: the file "${foreign}" is ` +
-        "somebody else's",
-      "Remove it, or give the bridge another name",
-    );
-  }
-  const stray = others.filter((path) => found(path) !== undefined);
-  const isOwn = wanted.has(filePath({ kind: "zone", name: zone }));
-  const isInZone = !isOwn || zoning.runtime === zone;
-  const same = objects.every((one) => differencesOf(one, answers).length === 0);
-  if (same && isInZone && stray.length === 0) return [];
-  return [
-    ...(isOwn ? releaseSteps(policy.bridge, zoning, zone) : []),
-    ...objects.filter((one) => !isFileAsWanted(one, answers)).map(fileStep),
-    ...(stray.length === 0 ? [] : [{
-      purpose: "remove files of an earlier installation",
-      command: removeFiles(stray.toReversed()),
-    }]),
-    // Where no firewalld runs, what stood is put back for the next one.
-    ...(isAbsent(answers) ? [] : [{
-      purpose: "make firewalld read its configuration",
-      command: RELOAD,
-    }]),
-  ];
-}
-
-function isAbsent(answers: Facts["answers"]): boolean {
-  const state = answers.to(STATE_QUESTION);
-  return state !== undefined && isNobodyThere(state);
-}
-
-const OURS = fileText({
-  object: { kind: "policy", name: "" },
-  priority: -1,
-  target: "CONTINUE",
-  from: "",
-  to: "",
-  rules: [],
-});
-
-/** firewalld(1) reads it as root; others may, as they may read what packages bring. */
-function fileStep(one: FirewalldObject): Step {
-  const path = filePath(one.object);
-  return {
-    purpose: `write the ${one.object.kind} "${one.object.name}" of firewalld`,
-    command: {
-      program: "install",
-      args: ["-m", "0644", "/dev/stdin", path],
-      stdin: fileText(one),
-    },
-  };
-}
-
-function removalGroup({ object }: FirewalldObject): RemovalGroup {
-  return { commands: [removeFiles([filePath(object)]), RELOAD], ignoreErrors: false };
-}
-
-function removeFiles(paths: readonly string[]): Command {
-  return { program: "rm", args: ["-f", ...paths] };
 }

@@ -1,6 +1,6 @@
 /** Can this host use firewalld? */
 import { isNobodyThere } from "../../core/change/already_so.ts";
-import { type Command, type CommandResult, firstLine } from "../../core/command.ts";
+import { type Command, firstLine } from "../../core/command.ts";
 import { askQuestions } from "../../core/commands/snapshot.ts";
 import { type Answers, type Detection, NoBackendError } from "../../core/firewall_backend.ts";
 import type { Host } from "../../core/host.ts";
@@ -16,8 +16,7 @@ export async function detectFirewalld(host: Host): Promise<Detection> {
     return { usable: false, evidence: "firewalld is a firewall of Linux, and this host is none" };
   }
   const answers = await askQuestions(host, [STATE_QUESTION, VERSION_QUESTION]);
-  const state = answers.to(STATE_QUESTION);
-  const problem = state === undefined ? undefined : problemOfState(state);
+  const problem = problemOf(answers);
   if (problem !== undefined) return { usable: false, ...problem };
   const version = answerOf(answers.to(VERSION_QUESTION));
   const text = typeof version === "string" ? version : "";
@@ -48,10 +47,10 @@ export function refuseSilence(questions: readonly Command[], answers: Answers): 
   }
 }
 
-/** Why firewalld cannot be used, by its answer to {@linkcode STATE_QUESTION}. */
-export function problemOfState(
-  state: CommandResult,
-): Pick<Detection, "evidence" | "hint"> | undefined {
+/** Why firewalld cannot be used, by its answer to {@linkcode STATE_QUESTION}; undefined: it can. */
+export function problemOf(answers: Answers): Pick<Detection, "evidence" | "hint"> | undefined {
+  const state = answers.to(STATE_QUESTION);
+  if (state === undefined) return undefined;
   if (state.status === 127) {
     return {
       evidence: "busctl (systemd), which speaks with firewalld, is not installed",
@@ -71,4 +70,10 @@ export function problemOfState(
     }: its configuration is not in use`,
     hint: "See `firewall-cmd --check-config` and the log of firewalld",
   };
+}
+
+/** Whether firewalld was asked for, and nobody is there. */
+export function isAbsent(answers: Answers): boolean {
+  const state = answers.to(STATE_QUESTION);
+  return state !== undefined && isNobodyThere(state);
 }

@@ -12,13 +12,13 @@ import {
   ZONES_QUESTION,
 } from "./bus.ts";
 import { chooseZones } from "./choose_zone.ts";
-import { problemOfState } from "./detect.ts";
+import { problemOf } from "./detect.ts";
 import { KERNEL_QUESTIONS } from "./kernel_rules.ts";
 import { differencesOf, namesIn, objectQuestions } from "./live_object.ts";
 import { allNames, PREFIX } from "./object_name.ts";
 import { madeObjects } from "./questions.ts";
 import { networkObjects } from "./ruleset.ts";
-import { zoningOf, zoningQuestions } from "./zone_of_interface.ts";
+import { misplacement, zoningQuestions } from "./zone_of_interface.ts";
 
 /** firewalld counts no packets, so there is no traffic to tell. */
 export async function inspectZones(
@@ -37,8 +37,7 @@ export async function inspectZones(
     ...policies.flatMap(({ bridge }) => zoningQuestions(bridge)),
     ...madeObjects(installed).flatMap(objectQuestions),
   ]);
-  const state = answers.to(STATE_QUESTION);
-  const problem = state === undefined ? undefined : problemOfState(state);
+  const problem = problemOf(answers);
   return {
     networks: policies.map(({ network }) => ({ network })),
     drift: problem === undefined
@@ -54,17 +53,9 @@ function networkDrift(policy: FilteredPolicy, answers: Answers): readonly Drift[
   const { network, bridge } = policy;
   const { zones, warnings } = chooseZones(policy, answers, true);
   const objects = networkObjects(policy, zones);
-  const { runtime } = zoningOf(bridge, answers);
-  const isElsewhere = runtime !== zones.name;
   const differences = [
     ...(zones.device === undefined || zones.device.zone !== undefined ? [] : warnings.slice(0, 1)),
-    ...(isElsewhere
-      ? [
-        `Bridge ${quoted(bridge)} is in ` +
-        (runtime === undefined ? "no zone" : `the zone ${quoted(runtime)}`) +
-        ` instead of ${quoted(zones.name)}`,
-      ]
-      : []),
+    ...misplacement(bridge, zones.name, answers),
     ...objects.flatMap((one) => differencesOf(one, answers)),
   ];
   return differences.map((difference) => ({ network, difference }));

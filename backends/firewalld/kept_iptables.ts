@@ -83,18 +83,16 @@ const OF_FIREWALLD =
  */
 export function lostRules(before: string, after: string): string {
   const [then, now] = [tablesOf(before), tablesOf(after)];
-  return [...then].map(([table, { chains, rules }]) => {
-    const known = now.get(table) ?? { chains: [], rules: [] };
-    const chainLine = ({ name, policy }: Chain): string => `:${name} ${policy} [0:0]`;
-    const lost = chains.filter((chain) =>
-      !OF_FIREWALLD.test(chain.name) &&
-      !known.chains.some((one) => chainLine(one) === chainLine(chain))
-    );
-    const lines = chains.flatMap(({ name }) =>
-      insertions(rulesOf(rules, name), rulesOf(known.rules, name))
+  return [...then].map(([table, chains]) => {
+    const live = now.get(table);
+    const lost = [...chains].filter(([name, { policy }]) =>
+      !OF_FIREWALLD.test(name) && live?.get(name)?.policy !== policy
+    ).map(([name, { policy }]) => `:${name} ${policy} [0:0]`);
+    const lines = [...chains].flatMap(([name, { rules }]) =>
+      insertions(rules, live?.get(name)?.rules ?? [])
     );
     if (lost.length + lines.length === 0) return "";
-    return [`*${table}`, ...lost.map(chainLine), ...lines, "COMMIT", ""].join("\n");
+    return [`*${table}`, ...lost, ...lines, "COMMIT", ""].join("\n");
   }).join("");
 }
 
@@ -113,33 +111,25 @@ function insertions(before: readonly string[], after: readonly string[]): readon
   });
 }
 
-function rulesOf(rules: readonly string[], chain: string): readonly string[] {
-  return rules.filter((rule) => `${rule} `.startsWith(`-A ${chain} `));
-}
-
 interface Chain {
-  readonly name: string;
   /** `-` for one that somebody made. */
   readonly policy: string;
-}
-
-interface Table {
-  readonly chains: readonly Chain[];
+  /** As they are printed: they are given back as they were. */
   readonly rules: readonly string[];
 }
 
 /** Listings as iptables-save prints them: `*TABLE`, `:CHAIN POLICY [0:0]`, `-A CHAIN …`, `COMMIT`. */
-function tablesOf(listing: string): ReadonlyMap<string, Table> {
+function tablesOf(listing: string): ReadonlyMap<string, ReadonlyMap<string, Chain>> {
   return new Map(
-    listing.split(/^\*/m).slice(1).map((text): [string, Table] => {
-      const [name = "", ...lines] = text.split("\n");
-      return [name, {
-        chains: lines.flatMap((line) => {
-          const [, chain, policy] = /^:(\S+) (\S+)/.exec(line) ?? [];
-          return chain === undefined || policy === undefined ? [] : [{ name: chain, policy }];
-        }),
-        rules: lines.filter((line) => line.startsWith("-A ")),
-      }];
+    listing.split(/^\*/m).slice(1).map((text) => {
+      const [table = "", ...lines] = text.split("\n");
+      const chains = new Map<string, { readonly policy: string; readonly rules: string[] }>();
+      for (const line of lines) {
+        const [, name, policy] = /^:(\S+) (\S+)/.exec(line) ?? [];
+        if (name !== undefined && policy !== undefined) chains.set(name, { policy, rules: [] });
+        else if (line.startsWith("-A ")) chains.get(line.split(" ")[1] ?? "")?.rules.push(line);
+      }
+      return [table, chains];
     }),
   );
 }

@@ -32,5 +32,5 @@ export function isInKernel(name: string, answers: Answers): boolean {
   const listing = answers.to(backend === "nftables" ? NFT_QUESTION : IPTABLES_QUESTION);
   // Without the program nobody can tell; firewalld speaks with the kernel by a library.
   if (listing === undefined || listing.status === 127 || listing.status === 126) return true;
-  return listing.stdout.split(/[^\w-]+/).some((word) => word.endsWith(`_${name}`));
+  return new RegExp(`_${name}(?![\\w-])`).test(listing.stdout);
 }

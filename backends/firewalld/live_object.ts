@@ -58,8 +58,7 @@ function liveDifferences(wanted: FirewalldObject, answers: Answers): readonly st
 }
 
 function settingText(key: string, value: string): string {
-  const word = WORDS[key] ?? key;
-  return `${word === "" ? "" : `${word} `}\`${printable(value)}\``;
+  return `${WORDS[key] ?? key} \`${printable(value)}\``;
 }
 
 /** Keys of D-Bus in words; rules speak for themselves. */

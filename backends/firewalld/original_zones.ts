@@ -15,6 +15,8 @@ export interface StandingNetworks {
   zoningOf(policy: FilteredPolicy): Zoning | undefined;
   /** The backend that holds the network; undefined when none does. */
   backendOf(policy: FilteredPolicy): string | undefined;
+  /** The bridges that a backend holds. */
+  bridgesOf(backend: string): readonly string[];
 }
 
 /** Reads the records once, for all networks. */
@@ -26,12 +28,14 @@ export function standingNetworks({ records, again }: Facts): StandingNetworks {
       return before?.bridge === bridge ? before.zoning : undefined;
     },
     backendOf: ({ network }) => known.get(network)?.backend,
+    bridgesOf: (backend) =>
+      [...known.values()].flatMap((one) => one.backend === backend ? one.bridge ?? [] : []),
   };
 }
 
-/** The bridge of an installation; empty when its mode has none. */
-export function bridgeOf({ network }: Installation): string {
-  return networkFromElement(network, "record").bridge.name ?? "";
+/** Whether networks are made again as they were: what stood is put back whatever the host says. */
+export function isPuttingBack({ again }: Pick<Facts, "again">): boolean {
+  return again !== undefined && again.size > 0;
 }
 
 interface Standing {

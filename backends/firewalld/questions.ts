@@ -26,16 +26,15 @@ export function questionsFor(
   records: readonly Record[],
   networks: readonly WantedNetwork[] = records.flatMap(recordedNetworks),
 ): readonly Command[] {
+  const made = new Map(records.map((record) => [record.name, madeObjects([record])]));
   return [
     STATE_QUESTION,
     CHECK_QUESTION,
     ZONES_QUESTION,
     ACTIVE_ZONES_QUESTION,
     DEFAULT_ZONE_QUESTION,
-    ...(networks.some((network) => isUp(network, records)) ? KERNEL_QUESTIONS : []),
-    ...networks.flatMap((network) =>
-      networkQuestions(network, madeObjects(records.filter(({ name }) => name === network.name)))
-    ),
+    ...(networks.some(({ name }) => made.has(name)) ? KERNEL_QUESTIONS : []),
+    ...networks.flatMap((network) => networkQuestions(network, made.get(network.name) ?? [])),
   ];
 }
 
@@ -52,10 +51,6 @@ function recordedNetworks(record: Record): readonly WantedNetwork[] {
   return installationsOf(record).map(({ network }) =>
     wantedNetwork(recordedNetwork({ name: record.name, network }).network)
   );
-}
-
-function isUp({ name }: WantedNetwork, records: readonly Record[]): boolean {
-  return records.some((record) => record.name === name);
 }
 
 /** Asked for is only what was made: firewalld writes an error into its log for the rest. */

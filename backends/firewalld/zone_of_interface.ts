@@ -29,6 +29,23 @@ export function zoningOf(name: string, answers: Answers): Zoning {
   };
 }
 
+/**
+ * That a bridge is not in its zone now, as a sentence without a period; none when it is.
+ *
+ * @param whose Said of the zone that it is in, where that is not plain.
+ */
+export function misplacement(
+  bridge: string,
+  zone: string,
+  answers: Answers,
+  whose = "",
+): readonly string[] {
+  const { runtime } = zoningOf(bridge, answers);
+  if (runtime === zone) return [];
+  const place = runtime === undefined ? "no zone" : `the zone ${quoted(runtime)}`;
+  return [`Bridge ${quoted(bridge)} is in ${place}${whose} instead of ${quoted(zone)}`];
+}
+
 /** What is in a zone. */
 export interface ZoneMembers {
   /** Names. */

@@ -3,8 +3,9 @@
  *
  * The host answers DHCP with a checksum to be filled in by the network card; a packet that goes to
  * a guest meets no card, and some clients drop it. iptables has the target CHECKSUM for that,
- * nftables and firewalld have nothing, so the packet scheduler does it: tc-csum(8) on the way out of the bridge. It
- * sits in `clsact`, which leaves the bridge's root queue to others (libvirt's bandwidth limits).
+ * nftables and firewalld have nothing, so the packet scheduler does it: tc-csum(8) on the way out of
+ * the bridge. It sits in `clsact`, which leaves the bridge's root queue to others (libvirt's bandwidth
+ * limits).
  */
 import { commandsOf, type NetworkChange, type Step } from "./change.ts";
 import type { Command } from "../command.ts";

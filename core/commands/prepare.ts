@@ -60,13 +60,11 @@ export function factsFor(networks: readonly Network[]): FactsWanted {
 }
 
 /** What a backend may have to ask about the network beforehand. */
-export function wantedNetwork({ name, bridge, forward }: Network): WantedNetwork {
-  const device = "device" in forward ? forward.device : undefined;
+export function wantedNetwork({ name, bridge }: Network): WantedNetwork {
   return {
     name,
     ...(bridge.name !== undefined && hasFixedName(bridge) ? { bridge: bridge.name } : {}),
     ...(bridge.zone === undefined ? {} : { zone: bridge.zone }),
-    ...(device === undefined ? {} : { device }),
   };
 }
 

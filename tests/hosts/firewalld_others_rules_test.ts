@@ -3,6 +3,7 @@ import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { FIREWALLD_IPTABLES, FIREWALLD_NFTABLES } from "./backends.ts";
 import { openWithFirewalld } from "./firewalld_state.ts";
 import { FAMILY_PROGRAMS, restoreRules, variantProgram } from "./iptables_variant.ts";
+import { everyOperation, stepName } from "./every_operation.ts";
 import { hostTest } from "./requirements.ts";
 import { firewallParts, loadForeignRules } from "./ruleset.ts";
 import { testNetwork } from "./test_network.ts";
@@ -63,16 +64,8 @@ for (const backend of [FIREWALLD_NFTABLES, FIREWALLD_IPTABLES]) {
         assertNotEquals(before, empty);
         assert(before.some((line) => line.startsWith(`:FORWARD ${policy}`)), before.join("\n"));
         const files = await Promise.all([NAT, ROUTE].map(bridgewall.write));
-        const commands = [
-          ["up", ...files],
-          ["up", ...files],
-          ["reload"],
-          ["down", NAT.name],
-          ["up", ...files],
-          ["down", "--all"],
-        ];
-        for (const args of commands) {
-          await t.step(args.slice(0, 2).join(" ").replace(/\/.*\//, ""), async () => {
+        for (const args of everyOperation(files, NAT.name)) {
+          await t.step(stepName(args), async () => {
             const { stderr } = await bridgewall.succeed(args);
             assertEquals(await inIptables(host), before, stderr);
           });

@@ -5,6 +5,7 @@ import { startInNamespace } from "./background.ts";
 import { openBridgewall } from "./bridgewall.ts";
 import { FIVE, NAT, NAT66 } from "./five_networks.ts";
 import { FAMILY_PROGRAMS, restoreRules, variantProgram, XTABLES_LOCK } from "./iptables_variant.ts";
+import { everyOperation, stepName } from "./every_operation.ts";
 import { hostTest } from "./requirements.ts";
 import { firewallParts, firewallState, loadForeignRules } from "./ruleset.ts";
 import { proveSideBySide } from "./side_by_side.ts";
@@ -58,16 +59,8 @@ for (const backend of IPTABLES) {
       await loadTheirRules(host, backend);
       const theirs = await theirRules(host, backend);
       const files = await Promise.all(FIVE.map(bridgewall.write));
-      const commands = [
-        ["up", ...files],
-        ["up", ...files],
-        ["reload"],
-        ["down", NAT.name],
-        ["up", ...files],
-        ["down", "--all"],
-      ];
-      for (const args of commands) {
-        await t.step(`${args.slice(0, 2).join(" ").replace(/\/.*\//, "")}`, async () => {
+      for (const args of everyOperation(files, NAT.name)) {
+        await t.step(stepName(args), async () => {
           await bridgewall.succeed(args);
           assertEquals(await theirRules(host, backend), theirs);
         });

@@ -2,7 +2,7 @@
 import type { Change } from "./change/change.ts";
 import type { Command, CommandResult } from "./command.ts";
 import type { Host, HostFacts, Platform } from "./host.ts";
-import type { FilteredPolicy } from "./policy/policy.ts";
+import type { CompiledPolicy, FilteredPolicy } from "./policy/policy.ts";
 import { quoted } from "./quoted.ts";
 import type { Installation, Record } from "./record/record.ts";
 
@@ -45,10 +45,10 @@ export interface Facts {
   readonly again?: ReadonlyMap<string, Installation>;
 }
 
-/** A network whose rules a backend holds. */
+/** A network whose rules a backend holds, or the prefixes of no network. */
 export interface InstalledPolicy {
   /** What must be true for it. */
-  readonly policy: FilteredPolicy;
+  readonly policy: CompiledPolicy;
   /** The way back as it was recorded: it tells which parts were installed, and by which program. */
   readonly removal: Installation["removal"];
 }
@@ -90,6 +90,11 @@ export interface NetworkInspection {
   readonly network: string;
   /** From guests to beyond their bridge, the other way, and what was rejected. */
   readonly traffic?: { readonly out: Traffic; readonly in: Traffic; readonly rejected: Traffic };
+  /**
+   * What each published port (by `formatSpec`) or prefix (by `formatSubnet`) has carried; absent, or
+   * without an entry: not counted.
+   */
+  readonly counted?: ReadonlyMap<string, Traffic>;
 }
 
 /** What is live, compared with what should be. */
@@ -125,7 +130,7 @@ export interface FirewallBackend {
    *
    * @throws {UnsupportedNetworkError} When this firewall cannot say what a policy asks for.
    */
-  compile(policies: readonly FilteredPolicy[], facts: Facts): Change;
+  compile(policies: readonly CompiledPolicy[], facts: Facts): Change;
   /**
    * Compares what is live with what these networks should have; changes nothing.
    *

@@ -15,7 +15,7 @@ import {
   zoneWarnings,
 } from "../../core/firewall_backend.ts";
 import type { Host } from "../../core/host.ts";
-import type { FilteredPolicy } from "../../core/policy/policy.ts";
+import { type FilteredPolicy, isFiltered } from "../../core/policy/policy.ts";
 import { quoted } from "../../core/quoted.ts";
 import type { Record } from "../../core/record/record.ts";
 import { ACTIVE_ZONES_QUESTION, STATE_QUESTION, ZONES_QUESTION } from "./bus.ts";
@@ -43,14 +43,17 @@ export function besideFirewalld(backend: FirewallBackend): FirewallBackend {
     ],
     compile: (policies, facts) => {
       const change = backend.compile(policies, facts);
-      if (policies.length > 0) refuseDoubt(policies, facts);
+      const filtered = policies.filter(isFiltered);
+      if (filtered.length > 0) refuseDoubt(filtered, facts);
       if (!isRunning(facts.answers)) return change;
       const standing = standingNetworks(facts);
       return {
         ...change,
         networks: change.networks.map((one, index) => {
           const policy = policies[index];
-          return policy === undefined ? one : withZone(one, policy, facts, standing, backend);
+          return policy?.kind === "filtered"
+            ? withZone(one, policy, facts, standing, backend)
+            : one;
         }),
       };
     },
@@ -168,7 +171,7 @@ async function zoneDrift(
   if (installed.length === 0) return [];
   const answers = await askQuestions(host, [STATE_QUESTION, ZONES_QUESTION, ACTIVE_ZONES_QUESTION]);
   if (!isRunning(answers)) return [];
-  return installed.flatMap(({ policy }) =>
+  return installed.map(({ policy }) => policy).filter(isFiltered).flatMap((policy) =>
     misplacement(policy.bridge, zoneFor(policy, answers), answers, " of firewalld")
       .map((difference) => ({ network: policy.network, difference }))
   );

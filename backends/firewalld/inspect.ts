@@ -2,7 +2,7 @@
 import { askQuestions } from "../../core/commands/snapshot.ts";
 import type { Answers, Drift, Inspection, InstalledPolicy } from "../../core/firewall_backend.ts";
 import type { Host } from "../../core/host.ts";
-import type { FilteredPolicy } from "../../core/policy/policy.ts";
+import { type FilteredPolicy, isFiltered } from "../../core/policy/policy.ts";
 import { quoted } from "../../core/quoted.ts";
 import {
   ACTIVE_ZONES_QUESTION,
@@ -26,7 +26,7 @@ export async function inspectZones(
   installed: readonly InstalledPolicy[],
 ): Promise<Inspection> {
   if (installed.length === 0) return { networks: [], drift: [] };
-  const policies = installed.map(({ policy }) => policy);
+  const policies = installed.map(({ policy }) => policy).filter(isFiltered);
   const answers = await askQuestions(host, [
     STATE_QUESTION,
     ZONES_QUESTION,

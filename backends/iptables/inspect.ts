@@ -9,6 +9,7 @@ import {
   type Traffic,
 } from "../../core/firewall_backend.ts";
 import { type Host, HostError } from "../../core/host.ts";
+import { isFiltered } from "../../core/policy/policy.ts";
 import { quoted } from "../../core/quoted.ts";
 import { chainDrift, type NetworkParts, ruleText, sharedDrift, textOf } from "./drift.ts";
 import { isOurs } from "./parts.ts";
@@ -67,7 +68,7 @@ export function compareSaved(
 ): Inspection {
   const networks = installed.map((one): NetworkParts => ({
     network: one.policy.network,
-    parts: networkParts(one.policy, family).filter(({ shared }) =>
+    parts: (isFiltered(one.policy) ? networkParts(one.policy, family) : []).filter(({ shared }) =>
       tablesOf(one, restore).has(shared.table)
     ),
   }));

@@ -1,5 +1,6 @@
 /** The nftables backend. */
 import type { FirewallBackend } from "../../core/firewall_backend.ts";
+import { isFiltered } from "../../core/policy/policy.ts";
 import { compileChange } from "./compile.ts";
 import { detectNftables } from "./detect.ts";
 import { inspectTable } from "./inspect.ts";
@@ -15,7 +16,8 @@ export function nftables(table: string): FirewallBackend {
     platform: "linux",
     detect: detectNftables,
     questions: () => [],
-    compile: (policies, facts) => compileChange(table, policies, facts),
-    inspect: (host, installed) => inspectTable(host, table, installed.map(({ policy }) => policy)),
+    compile: (policies, facts) => compileChange(table, policies.filter(isFiltered), facts),
+    inspect: (host, installed) =>
+      inspectTable(host, table, installed.map(({ policy }) => policy).filter(isFiltered)),
   };
 }

@@ -12,7 +12,7 @@ import {
   type Traffic,
 } from "../../core/firewall_backend.ts";
 import { type Host, HostError, type HostFacts } from "../../core/host.ts";
-import type { FilteredPolicy } from "../../core/policy/policy.ts";
+import { type FilteredPolicy, isFiltered } from "../../core/policy/policy.ts";
 import { printable, quoted } from "../../core/quoted.ts";
 import { anchorPaths, BEYOND_SIGN, GUARD_SIGN } from "./anchor_path.ts";
 import { GUESTS_IN, GUESTS_OUT, REJECTED } from "./bridge_rules.ts";
@@ -28,7 +28,7 @@ export async function inspectAnchors(
   installed: readonly InstalledPolicy[],
 ): Promise<Inspection> {
   if (installed.length === 0) return { networks: [], drift: [] };
-  const policies = installed.map(({ policy }) => policy);
+  const policies = installed.map(({ policy }) => policy).filter(isFiltered);
   const facts = await host.facts({ ...NO_FACTS, routes: ["ipv4"] });
   const listings = policies.flatMap((policy) => questionsOf(root, policy));
   const answers = await askQuestions(host, [...QUESTIONS, anchorsQuestion(root), ...listings]);

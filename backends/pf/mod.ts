@@ -1,5 +1,6 @@
 /** The pf backend. */
 import type { FirewallBackend, WantedNetwork } from "../../core/firewall_backend.ts";
+import { isFiltered } from "../../core/policy/policy.ts";
 import { installationsOf, type Record } from "../../core/record/record.ts";
 import { MEMBERS_QUESTION } from "./bridge_members.ts";
 import { compileChange, flushedPaths } from "./compile.ts";
@@ -24,7 +25,7 @@ export function pf(anchor: string): FirewallBackend {
       MEMBERS_QUESTION,
       ...paths(records.filter(isWanted(networks))).flatMap(listingQuestions),
     ],
-    compile: (policies, facts) => compileChange(anchor, policies, facts),
+    compile: (policies, facts) => compileChange(anchor, policies.filter(isFiltered), facts),
     inspect: (host, installed) => inspectAnchors(anchor, host, installed),
   };
 }

@@ -1,32 +1,55 @@
 /** What is live for the networks on record: for `status` and `check`. */
 import { forwardingKey, missingForwarding } from "../change/forwarding.ts";
-import type { Drift, NetworkInspection } from "../firewall_backend.ts";
+import type { Subnet } from "../address.ts";
+import type { Drift, NetworkInspection, Traffic } from "../firewall_backend.ts";
 import type { Network } from "../network/network.ts";
 import { HostError } from "../host.ts";
 import { derivePolicy } from "../policy/derive_policy.ts";
-import { forwardedFamilies, type Policy } from "../policy/policy.ts";
+import { isMasquerade, masqueradePolicy, recordedPrefixes } from "../policy/masquerade.ts";
+import {
+  forwardedFamilies,
+  MASQUERADE,
+  type MasqueradePolicy,
+  type NetworkPolicy,
+} from "../policy/policy.ts";
 import type { Record } from "../record/record.ts";
 import { quoted } from "../quoted.ts";
 import type { Context } from "./context.ts";
 import { WAITING } from "./locked.ts";
-import { NO_FACTS, recordedNetwork } from "./prepare.ts";
+import { isCompiled, NO_FACTS, recordedNetwork } from "./prepare.ts";
 
-/** One network on record and what became of it. */
-export interface InspectedRecord {
+/** What is on record, and what became of it. */
+interface Inspected {
   /** As it was found, an interrupted change included. */
   readonly record: Record;
+  /** What each published port or prefix has carried, as in {@linkcode NetworkInspection}. */
+  readonly counted: ReadonlyMap<string, Traffic>;
+}
+
+/** One network on record and what became of it. */
+export interface InspectedNetwork extends Inspected {
   /** What the record holds, whatever the definition's file says by now. */
   readonly network: Network;
   /** Derived from `network`: what the live rules are compared with. */
-  readonly policy: Policy;
+  readonly policy: NetworkPolicy;
   /** Undefined when nothing counts: no rules (mode `open`), or none that still stand. */
   readonly traffic: NetworkInspection["traffic"];
 }
 
-/** All networks on record, and what differs from what they promise. */
+/** The prefixes of no network, and what became of them. */
+export interface InspectedPrefixes extends Inspected {
+  /** As they were wanted, sorted. */
+  readonly prefixes: readonly Subnet[];
+  /** Derived from `prefixes`. */
+  readonly policy: MasqueradePolicy;
+}
+
+/** All that is on record, and what differs from what it promises. */
 export interface InspectedRecords {
   /** Sorted by name. */
-  readonly networks: readonly InspectedRecord[];
+  readonly networks: readonly InspectedNetwork[];
+  /** Absent when no prefix is masqueraded. */
+  readonly masquerade?: InspectedPrefixes;
   /** Interrupted changes, then rules, then forwarding that is off. Empty: all is well. */
   readonly drift: readonly Drift[];
 }
@@ -63,32 +86,44 @@ async function inspectNow({ host, backends, options }: Context): Promise<Inspect
     host.records.readAll(),
     host.facts({ ...NO_FACTS, forwarding: true }),
   ]);
-  const networks = records.map((record) => {
+  const networks = records.filter((record) => !isMasquerade(record)).map((record) => {
     const placed = recordedNetwork(record);
     return { record, network: placed.network, policy: derivePolicy(placed) };
   });
+  const masquerade = records.filter(isMasquerade).map((record) => {
+    const prefixes = recordedPrefixes(record);
+    return { record, prefixes, policy: masqueradePolicy(prefixes) };
+  })[0];
+  const all = [...networks, ...(masquerade === undefined ? [] : [masquerade])];
   const inspections = await Promise.all(
     backends.filter(({ platform }) => platform === host.platform).map((backend) =>
       backend.inspect(
         host,
-        networks.filter(({ record }) => record.backend === backend.name).flatMap((one) =>
-          one.policy.kind === "filtered"
-            ? [{ policy: one.policy, removal: one.record.removal }]
-            : []
+        all.filter(({ record }) => record.backend === backend.name).flatMap(({ policy, record }) =>
+          isCompiled(policy) ? [{ policy, removal: record.removal }] : []
         ),
       )
     ),
   );
   const live = new Map(inspections.flatMap((one) => one.networks).map((one) => [one.network, one]));
-  const missing = options.sysctl ? missingForwarding(networks.map((one) => one.policy), facts) : [];
+  const countedOf = ({ name }: Record): ReadonlyMap<string, Traffic> =>
+    live.get(name)?.counted ?? new Map();
+  const missing = options.sysctl ? missingForwarding(all.map((one) => one.policy), facts) : [];
   return {
-    networks: networks.map((one) => ({ ...one, traffic: live.get(one.record.name)?.traffic })),
+    networks: networks.map((one) => ({
+      ...one,
+      traffic: live.get(one.record.name)?.traffic,
+      counted: countedOf(one.record),
+    })),
+    ...(masquerade === undefined
+      ? {}
+      : { masquerade: { ...masquerade, counted: countedOf(masquerade.record) } }),
     drift: [
       ...records.flatMap(interruption),
       ...records.flatMap(leftBehind),
       ...inspections.flatMap(({ drift }) => drift),
       ...missing.flatMap((family) =>
-        networks.filter(({ policy }) => forwardedFamilies(policy).includes(family))
+        all.filter(({ policy }) => forwardedFamilies(policy).includes(family))
           .map(({ record }) => ({
             network: record.name,
             difference: `${forwardingKey(host.platform, family)} is 0 instead of 1`,
@@ -113,5 +148,6 @@ function leftBehind({ name, left = [] }: Record): readonly Drift[] {
 
 /** One line for people. */
 export function driftSentence({ network, difference }: Drift): string {
+  if (network === MASQUERADE) return `Masqueraded prefixes: ${difference}`;
   return network === undefined ? difference : `Network ${quoted(network)}: ${difference}`;
 }

@@ -1,4 +1,5 @@
 /** Definitions → everything that is needed to bring the networks up. Pure. */
+import type { XmlElement } from "@std/xml";
 import { formatAddress } from "../address.ts";
 import type { Step } from "../change/change.ts";
 import { forwardingKey, forwardingSteps, missingForwarding } from "../change/forwarding.ts";
@@ -11,7 +12,8 @@ import { checkNetworkCollisions, checkRouteCollisions } from "../policy/check_co
 import { isEverything, subnetsOf } from "../network/subnets.ts";
 import { derivePolicy, type PlacedNetwork } from "../policy/derive_policy.ts";
 import { hasFixedName, placeNetworks } from "../policy/place_networks.ts";
-import type { FilteredPolicy, Policy } from "../policy/policy.ts";
+import { isMasquerade, masqueradePolicy, recordedPrefixes } from "../policy/masquerade.ts";
+import type { CompiledPolicy, NetworkPolicy, Policy } from "../policy/policy.ts";
 import { quoted } from "../quoted.ts";
 import { type Installation, type Record, RecordError } from "../record/record.ts";
 
@@ -71,7 +73,7 @@ export function wantedNetwork({ name, bridge }: Network): WantedNetwork {
 /** Networks that are ready to be brought up. */
 export interface Prepared {
   /** One for each network, in the order given. */
-  readonly policies: readonly Policy[];
+  readonly policies: readonly NetworkPolicy[];
   /** The networks that get a record: all but the bridged ones. */
   readonly entering: readonly Entering[];
   /** Networks that had rules and, by their new definition, get none from any host firewall. */
@@ -93,7 +95,7 @@ export interface Prepared {
 export function prepareNetworks(networks: readonly Network[], situation: Situation): Prepared {
   const { facts, records, sysctl } = situation;
   const names = new Set(networks.map(({ name }) => name));
-  const known = new Map(records.map((record) => [record.name, recordedNetwork(record)]));
+  const known = recordedNetworks(records);
   const placed = placeNetworks(networks, {
     interfaces: facts.interfaces,
     active: new Map([...known].map(([name, { bridge }]) => [name, bridge])),
@@ -105,7 +107,8 @@ export function prepareNetworks(networks: readonly Network[], situation: Situati
     checkRouteCollisions(one, facts.routes, before === undefined ? [] : subnetsOf(before));
   }
   const policies = placed.map(derivePolicy);
-  const { entering, warnings, drifted } = compileNetworks(placed, policies, situation);
+  const wanted = placed.map(({ network }) => network.source);
+  const { entering, warnings, drifted } = compilePolicies(wanted, policies, situation);
   return {
     policies,
     entering,
@@ -142,24 +145,27 @@ export interface Compiling extends Omit<Situation, "sysctl"> {
   readonly again?: ReadonlyMap<string, Installation>;
 }
 
-/** Policies of networks that are active already, as they were recorded: nothing is asked again. */
-export function compileNetworks(
-  placed: readonly PlacedNetwork[],
+/**
+ * Policies, and what becomes of them.
+ *
+ * @param definitions What the record of each policy will hold, in the same order.
+ */
+export function compilePolicies(
+  definitions: readonly XmlElement[],
   policies: readonly Policy[],
   { backend, facts, answers, records, standing = records, again = new Map() }: Compiling,
 ): Pick<Prepared, "entering" | "warnings" | "drifted"> {
-  const filtered = policies.filter((policy): policy is FilteredPolicy =>
-    policy.kind === "filtered"
-  );
-  const change = backend.compile(filtered, { host: facts, records, standing, answers, again });
+  const compiled = policies.filter(isCompiled);
+  const change = backend.compile(compiled, { host: facts, records, standing, answers, again });
   const changes = new Map(change.networks.map((one) => [one.network, one]));
-  const entering = placed.flatMap(({ network }, index): readonly Entering[] => {
-    if (policies[index]?.kind === "bridged") return [];
-    const one = changes.get(network.name);
+  const entering = definitions.flatMap((network, index): readonly Entering[] => {
+    const policy = policies[index];
+    if (policy === undefined || policy.kind === "bridged") return [];
+    const one = changes.get(policy.network);
     const installation: Installation = one === undefined
-      ? { network: network.source, removal: [] }
-      : { network: network.source, backend: backend.name, removal: one.removal };
-    return [{ name: network.name, installation, steps: one?.install ?? [] }];
+      ? { network, removal: [] }
+      : { network, backend: backend.name, removal: one.removal };
+    return [{ name: policy.network, installation, steps: one?.install ?? [] }];
   });
   return {
     entering,
@@ -168,6 +174,30 @@ export function compileNetworks(
   };
 }
 
+/** Whether there are rules for it. */
+export function isCompiled(policy: Policy): policy is CompiledPolicy {
+  return policy.kind === "filtered" || policy.kind === "masquerade";
+}
+
+/** What must be true for what a record holds. */
+export function recordedPolicy(record: NamedDefinition): Policy {
+  return isMasquerade(record)
+    ? masqueradePolicy(recordedPrefixes(record))
+    : derivePolicy(recordedNetwork(record));
+}
+
+/** The networks on record, by name. */
+export function recordedNetworks(
+  records: readonly NamedDefinition[],
+): ReadonlyMap<string, PlacedNetwork> {
+  return new Map(
+    records.filter((record) => !isMasquerade(record))
+      .map((record) => [record.name, recordedNetwork(record)]),
+  );
+}
+
+type NamedDefinition = { readonly name: string } & Pick<Installation, "network">;
+
 /**
  * The network of a record, its bridge known.
  *
@@ -175,7 +205,7 @@ export function compileNetworks(
  * it is that of another network.
  */
 export function recordedNetwork(
-  { name, network }: { readonly name: string } & Pick<Installation, "network">,
+  { name, network }: NamedDefinition,
 ): PlacedNetwork {
   const recorded = readRecorded(name, network);
   if (recorded.name !== name) {

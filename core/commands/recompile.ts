@@ -1,8 +1,7 @@
 /** Networks on record → their steps once more, without asking anybody again. */
 import type { Entering, Rebuild } from "../change/operation.ts";
-import { derivePolicy } from "../policy/derive_policy.ts";
 import { type Installation, installationsOf, type Record } from "../record/record.ts";
-import { compileNetworks, recordedNetwork } from "./prepare.ts";
+import { compilePolicies, recordedPolicy } from "./prepare.ts";
 import { involvedBackends, type Snapshot } from "./snapshot.ts";
 
 /** An installation and whose it is. */
@@ -45,11 +44,12 @@ export function recompile(
   const withoutRules = installations.filter(({ backend }) => backend === undefined);
   return [
     ...backends.flatMap((backend) => {
-      const own = installations.filter((one) => one.backend === backend.name).map(recordedNetwork);
+      const own = installations.filter((one) => one.backend === backend.name);
       const situation = { backend, facts, answers, records, standing, again };
       return own.length === 0
         ? []
-        : compileNetworks(own, own.map(derivePolicy), situation).entering;
+        : compilePolicies(own.map(({ network }) => network), own.map(recordedPolicy), situation)
+          .entering;
     }),
     ...withoutRules.map(({ name, network }): Entering => ({
       name,

@@ -1,5 +1,4 @@
 /** `bridgewall reload`: removes and installs active networks again, in one step. */
-import { derivePolicy } from "../policy/derive_policy.ts";
 import type { Step } from "../change/change.ts";
 import { forwardingSteps } from "../change/forwarding.ts";
 import { HostError } from "../host.ts";
@@ -7,7 +6,7 @@ import type { Policy } from "../policy/policy.ts";
 import { quoted } from "../quoted.ts";
 import type { CommandOutput, Context } from "./context.ts";
 import { locked } from "./locked.ts";
-import { ALL_FACTS, compileNetworks, recordedNetwork } from "./prepare.ts";
+import { ALL_FACTS, compilePolicies, recordedPolicy } from "./prepare.ts";
 import { namedRecords, type NetworkArguments, refuseMissing } from "./read_definitions.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { runTransition } from "./transition.ts";
@@ -24,9 +23,9 @@ export async function reload(context: Context, names: NetworkArguments): Promise
   const reloaded = await locked(context, { facts: ALL_FACTS }, async (snapshot, backend) => {
     const { found, missing } = await namedRecords(context, snapshot.records, { ...names, all });
     refuseMissing(missing);
-    const placed = found.map(recordedNetwork);
-    const policies = placed.map(derivePolicy);
-    const { entering, warnings, drifted } = compileNetworks(placed, policies, {
+    const policies = found.map(recordedPolicy);
+    const definitions = found.map(({ network }) => network);
+    const { entering, warnings, drifted } = compilePolicies(definitions, policies, {
       ...snapshot,
       backend,
     });

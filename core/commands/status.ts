@@ -2,10 +2,10 @@
 import { formatSubnet } from "../address.ts";
 import type { Traffic } from "../firewall_backend.ts";
 import { subnetsOf } from "../network/subnets.ts";
-import type { Policy } from "../policy/policy.ts";
+import type { NetworkPolicy } from "../policy/policy.ts";
 import { printable } from "../quoted.ts";
 import type { CommandOutput, Context } from "./context.ts";
-import { driftSentence, type InspectedRecord, inspectRecords } from "./inspect_records.ts";
+import { driftSentence, type InspectedNetwork, inspectRecords } from "./inspect_records.ts";
 import { namedRecords, type NetworkArguments, refuseMissing } from "./read_definitions.ts";
 
 /**
@@ -52,7 +52,7 @@ export async function status(context: Context, names: NetworkArguments): Promise
 }
 
 function cells(
-  { record, network, policy, traffic }: InspectedRecord,
+  { record, network, policy, traffic }: InspectedNetwork,
   drift: number,
 ): readonly string[] {
   return [
@@ -68,7 +68,7 @@ function cells(
   ];
 }
 
-function bridgeOf(policy: Policy): string | null {
+function bridgeOf(policy: NetworkPolicy): string | null {
   return policy.kind === "bridged" ? null : policy.bridge;
 }
 

@@ -1,5 +1,5 @@
 /** `bridgewall up`: installs the firewall of networks, all of them in one step. */
-import type { Policy } from "../policy/policy.ts";
+import type { NetworkPolicy } from "../policy/policy.ts";
 import { quoted } from "../quoted.ts";
 import type { CommandOutput, Context } from "./context.ts";
 import { locked } from "./locked.ts";
@@ -12,7 +12,7 @@ export interface NetworkSummary {
   /** As in the definition, nothing escaped but what JSON escapes. */
   readonly name: string;
   /** libvirt's word; `isolated` when there is no `<forward>`. */
-  readonly mode: Policy["mode"];
+  readonly mode: NetworkPolicy["mode"];
   /** Null when no bridge of this host's belongs to the network. */
   readonly bridge: string | null;
   /** Null when the network needs no rules. */
@@ -45,7 +45,7 @@ export async function up(context: Context, names: NetworkArguments): Promise<Com
   return { text: [], json: { networks: summaries }, exitCode: 0 };
 }
 
-function summarize(policy: Policy, backend: string): NetworkSummary {
+function summarize(policy: NetworkPolicy, backend: string): NetworkSummary {
   const { network: name, mode } = policy;
   switch (policy.kind) {
     case "filtered":

@@ -2,6 +2,7 @@
 import type { XmlElement } from "@std/xml";
 import type { AddressRange, IpAddress, Subnet } from "../address.ts";
 import type { SourcePlace } from "./network_error.ts";
+import type { PublishedPort } from "./published_port.ts";
 
 /** How guests of the network reach others; the words are libvirt's, `isolated` is no `<forward>`. */
 export type Forward =
@@ -113,6 +114,8 @@ export interface Network {
   readonly addresses: readonly NetworkAddress[];
   /** Networks behind guests; their addresses count as guests' own. */
   readonly routes: readonly NetworkRoute[];
+  /** No two of them want the same packets; empty in modes that have no rules. */
+  readonly published: readonly PublishedPort[];
   /** The definition as it was read, with the elements this program does not know. */
   readonly source: XmlElement;
 }

@@ -13,6 +13,7 @@ import { parseBridge } from "./parse_bridge.ts";
 import { parseForward } from "./parse_forward.ts";
 import { parseName, parseUuid, refuseLongTitle } from "./parse_identity.ts";
 import { parseAddresses } from "./parse_ip.ts";
+import { parsePublished } from "./parse_published.ts";
 import { parseRoutes } from "./parse_route.ts";
 import { quoted } from "../quoted.ts";
 
@@ -62,6 +63,7 @@ export function networkFromElement(root: XmlElement, file: string): Network {
   // The bridge of `bridge` mode is another's, but on this host.
   const named = mode === "bridge" && bridge.bridge.name !== undefined;
   checkPortGroups(part, { mode, hasBridge: makesBridge(mode) || named });
+  const published = parsePublished(part, { mode, addresses, routes });
   return {
     name,
     ...(uuid === undefined ? {} : { uuid }),
@@ -70,6 +72,7 @@ export function networkFromElement(root: XmlElement, file: string): Network {
     bridge: bridge.bridge,
     addresses,
     routes,
+    published,
     source: root,
   };
 }

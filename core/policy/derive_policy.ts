@@ -2,7 +2,7 @@
 import { type Family, isLinkLocal, withoutContained } from "../address.ts";
 import type { Forward, Network } from "../network/network.ts";
 import { isEverything } from "../network/subnets.ts";
-import type { FamilyPolicy, FilteredPolicy, Forwarding, Policy } from "./policy.ts";
+import type { FamilyPolicy, FilteredPolicy, Forwarding, NetworkPolicy } from "./policy.ts";
 
 /** A network whose bridge is known: named by the definition, or generated. */
 export interface PlacedNetwork {
@@ -19,7 +19,7 @@ export interface PlacedNetwork {
  * does not keep: an isolated guest reaches no other network, and networks behind a guest
  * (`<route>`) are part of the network.
  */
-export function derivePolicy({ network, bridge }: PlacedNetwork): Policy {
+export function derivePolicy({ network, bridge }: PlacedNetwork): NetworkPolicy {
   const { name, forward } = network;
   const zone = network.bridge.zone === undefined ? {} : { zone: network.bridge.zone };
   switch (forward.mode) {
@@ -89,6 +89,7 @@ function familyPolicy(network: Network, forward: FilteredForward, family: Family
     hostAddresses: addresses.filter(({ subnet }) => !isLinkLocal(subnet))
       .map(({ address }) => address),
     forwarding: forwardingOf(forward, family),
+    published: network.published.filter(({ guest }) => guest.family === family),
     ...(first === undefined ? {} : { place: first.place }),
   };
 }

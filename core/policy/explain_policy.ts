@@ -1,12 +1,12 @@
 /** Policy → sentences, for `plan --explain` and for reviewers of a scenario. */
 import { type Family, formatAddress, formatSubnet } from "../address.ts";
-import type { FamilyPolicy, FilteredPolicy, Policy, Translation } from "./policy.ts";
+import type { FamilyPolicy, FilteredPolicy, NetworkPolicy, Translation } from "./policy.ts";
 import { quoted } from "../quoted.ts";
 
 const FAMILY_NAMES: Readonly<Record<Family, string>> = { ipv4: "IPv4", ipv6: "IPv6" };
 
 /** One sentence a line, the most important first. Names are quoted and made printable. */
-export function explainPolicy(policy: Policy): readonly string[] {
+export function explainPolicy(policy: NetworkPolicy): readonly string[] {
   switch (policy.kind) {
     case "filtered":
       return explainFiltered(policy);

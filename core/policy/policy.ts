@@ -2,9 +2,16 @@
 import type { AddressRange, Family, IpAddress, Subnet } from "../address.ts";
 import type { BridgedMode, PortRange } from "../network/network.ts";
 import type { SourcePlace } from "../network/network_error.ts";
+import type { PublishedPort } from "../network/published_port.ts";
+
+/** One network's policy, or that of the prefixes that belong to none. */
+export type Policy = NetworkPolicy | MasqueradePolicy;
 
 /** One network's policy. */
-export type Policy = FilteredPolicy | OpenPolicy | BridgedPolicy;
+export type NetworkPolicy = FilteredPolicy | OpenPolicy | BridgedPolicy;
+
+/** What backends compile. */
+export type CompiledPolicy = FilteredPolicy | MasqueradePolicy;
 
 /** The host filters and perhaps translates: modes `isolated`, `nat` and `route`. */
 export interface FilteredPolicy {
@@ -52,6 +59,35 @@ export interface BridgedPolicy {
   readonly mode: BridgedMode;
 }
 
+/**
+ * Translation for prefixes of no network. What leaves a prefix gets the address of the interface that it
+ * leaves by as its source; nothing is let through or stopped. What goes to another address of the same
+ * prefix, or to {@linkcode NEVER_TRANSLATED}, stays as it is.
+ */
+export interface MasqueradePolicy {
+  /** No network: there is one at most, for all prefixes. */
+  readonly kind: "masquerade";
+  /** What its record is called: no network has a slash in its name. */
+  readonly network: typeof MASQUERADE;
+  /** At most one entry for each family. */
+  readonly families: readonly {
+    readonly family: Family;
+    /**
+     * What is wanted, without what lies inside another one: sorted, apart from one another. At least
+     * one, none of them everything.
+     */
+    readonly prefixes: readonly Subnet[];
+  }[];
+}
+
+/** Whether it is that of a network with rules. */
+export function isFiltered(policy: Policy): policy is FilteredPolicy {
+  return policy.kind === "filtered";
+}
+
+/** The name of {@linkcode MasqueradePolicy}. */
+export const MASQUERADE = "/masquerade";
+
 /** What one address family of a filtered network may do. */
 export interface FamilyPolicy {
   /** All addresses here are of this family. */
@@ -62,6 +98,11 @@ export interface FamilyPolicy {
   readonly hostAddresses: readonly IpAddress[];
   /** Direction `none`: guests of this family stay among themselves. */
   readonly forwarding: Forwarding;
+  /**
+   * Ports of the host that lead to guests, whoever asks: the outside, the host, guests of this network
+   * and of others that let them out. What else is forbidden stays so.
+   */
+  readonly published: readonly PublishedPort[];
   /** Where its first address is defined, for a backend that cannot take the family. */
   readonly place?: SourcePlace;
 }
@@ -112,8 +153,11 @@ export const NEVER_TRANSLATED: Readonly<Record<Family, readonly string[]>> = {
 export function forwardedFamilies(policy: Policy): readonly Family[] {
   switch (policy.kind) {
     case "filtered":
-      return policy.families.filter(({ forwarding }) => forwarding.direction !== "none")
-        .map(({ family }) => family);
+      return policy.families.filter(({ forwarding, published }) =>
+        forwarding.direction !== "none" || published.length > 0
+      ).map(({ family }) => family);
+    case "masquerade":
+      return policy.families.map(({ family }) => family);
     case "open":
       return policy.forwarding;
     case "bridged":

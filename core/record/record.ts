@@ -21,7 +21,10 @@ export interface Leftover {
 
 /** The definition and the way back of one installation. */
 export interface Installation {
-  /** The live `<network>`, with the name of its bridge filled in. */
+  /**
+   * The live `<network>`, with the name of its bridge filled in; or `<masquerade>`, for the prefixes of no
+   * network.
+   */
   readonly network: XmlElement;
   /** The backend that holds the rules; absent when the network has none (mode `open`). */
   readonly backend?: string;
@@ -33,7 +36,7 @@ export interface Installation {
 
 /** The status of one network. */
 export interface Record extends Installation {
-  /** The network's name: one record for each. */
+  /** The network's name: one record for each. That of the prefixes is no network's. */
   readonly name: string;
   /** With the lock held, anything but `active` means that a command was interrupted. */
   readonly state: RecordState;

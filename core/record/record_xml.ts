@@ -172,7 +172,8 @@ function parseXml(xml: string, refuse: Refuse): XmlElement {
 }
 
 function readInstallation(parent: XmlElement, refuse: Refuse): Installation {
-  const network = child(parent, "network") ?? refuse("it holds no <network>");
+  const network = child(parent, "network") ?? child(parent, "masquerade") ??
+    refuse("it holds no <network>");
   const firewalls = children(parent, "firewall");
   const names = firewalls.map(({ attributes }) => attributes["name"] ?? "");
   const unknown = names.find((name) => name !== "fwRemoval" && name !== "fwLeft");

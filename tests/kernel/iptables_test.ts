@@ -93,6 +93,7 @@ function routing(text: string): FilteredPolicy {
     subnets: [one],
     hostAddresses: [],
     forwarding: { direction: "both" as const },
+    published: [],
   };
   return { ...policy, families: [own] };
 }

@@ -84,6 +84,7 @@ function familyPolicies(
     subnets: fc.array(subnetsOf(family), { minLength: 1, maxLength: 5 }).map(withoutContained),
     hostAddresses: fc.array(addressesOf(family), { minLength: 1, maxLength: 3 }),
     forwarding: forwardings(family, devices),
+    published: fc.constant([]),
   });
 }
 

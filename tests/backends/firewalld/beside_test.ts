@@ -9,7 +9,7 @@ import {
   zoneWarnings,
 } from "../../../core/firewall_backend.ts";
 import { HostError } from "../../../core/host.ts";
-import type { FilteredPolicy } from "../../../core/policy/policy.ts";
+import { type FilteredPolicy, isFiltered } from "../../../core/policy/policy.ts";
 import { filtered, FRESH_FACTS, IPV4 } from "../../support/definitions.ts";
 import { emptyWorld, startProcess } from "../../support/model_host.ts";
 import { group, input, step } from "../../support/operation.ts";
@@ -24,7 +24,7 @@ const ALONE: FirewallBackend = {
   detect: () => Promise.resolve({ usable: true, evidence: "" }),
   questions: () => [],
   compile: (policies) => ({
-    networks: policies.map((policy) => ({
+    networks: policies.filter(isFiltered).map((policy) => ({
       network: policy.network,
       install: [step(input("nft", "rules"))],
       removal: [group(input("nft", "remove"))],

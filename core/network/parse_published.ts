@@ -1,0 +1,228 @@
+/** `<bridgewall:publish>` in `<metadata>` ↔ published ports. */
+import { isElement, type XmlElement } from "@std/xml";
+import { contains, formatAddress, formatSubnet, rangeOf, type Subnet } from "../address.ts";
+import { quoted } from "../quoted.ts";
+import {
+  attributeOf,
+  onlyPart,
+  type Part,
+  refuse,
+  requiredAttribute,
+  yesOrNo,
+} from "./element_reader.ts";
+import { isElementNamed } from "./element_reader.ts";
+import {
+  formatPorts,
+  type ForwardMode,
+  type NetworkAddress,
+  type NetworkRoute,
+} from "./network.ts";
+import {
+  findSharedPort,
+  formatListener,
+  formatTarget,
+  type PublishedPort,
+  publishedPort,
+  PublishedPortError,
+  type PublishedPortWords,
+} from "./published_port.ts";
+import { isEverything } from "./subnets.ts";
+
+/** The namespace of what this program keeps in a definition. */
+export const NAMESPACE = "urn:bridgewall:network:1";
+
+const ATTRIBUTES: readonly string[] = ["proto", "port", "to", "address", "localhost", "runtime"];
+
+/** What a published port has to fit into. */
+export interface PublishingNetwork {
+  /** Only a network that this host filters can publish. */
+  readonly mode: ForwardMode;
+  /** The network's own. */
+  readonly addresses: readonly NetworkAddress[];
+  /** Guests may be in networks behind guests, too. */
+  readonly routes: readonly NetworkRoute[];
+}
+
+/**
+ * Reads the ports that a network publishes. libvirt keeps the elements as they are.
+ *
+ * They stand in `<metadata>`, or there in one `<bridgewall:network>`: libvirt's commands for metadata
+ * know one element for each namespace.
+ *
+ * @throws {NetworkDefinitionError} When one is not valid, or two publish the same port.
+ */
+export function parsePublished(
+  network: Part,
+  around: PublishingNetwork,
+): readonly PublishedPort[] {
+  const metadata = onlyPart(network, "metadata");
+  const parts = metadata === undefined ? [] : ownParts(metadata).flatMap((part) => {
+    if (part.element.name.local === "network") return ownParts(part);
+    return [part];
+  });
+  const owned = parts.map((part) => ({ published: parsePublish(part, around), owner: part }));
+  const [one, other] = findSharedPort(owned) ?? [];
+  if (one !== undefined && other !== undefined) {
+    const line = one.owner.element.position?.line;
+    refuse(
+      other.owner,
+      `Port ${formatListener(other.published)} is published already` +
+        (line === undefined ? "" : `, at line ${line}`),
+      "Remove one of the two",
+    );
+  }
+  return owned.map(({ published }) => published);
+}
+
+/** Elements of ours; a version that this program does not know would mean something else. */
+function ownParts({ element, file }: Part): readonly Part[] {
+  return element.children.filter(isElement).flatMap((child) => {
+    const uri = namespaceOf(child, element);
+    if (uri === undefined || !/^urn:bridgewall:/.test(uri)) return [];
+    const part = { element: child, file };
+    if (uri !== NAMESPACE) {
+      refuse(part, `Namespace ${quoted(uri)} is unknown`, `Write xmlns:bridgewall="${NAMESPACE}"`);
+    }
+    return [part];
+  });
+}
+
+/** A prefix is resolved by the reader; a default namespace is declared on the element or around it. */
+function namespaceOf(child: XmlElement, parent: XmlElement): string | undefined {
+  if (child.name.prefix !== undefined) return child.name.uri;
+  return child.attributes["xmlns"] ?? parent.attributes["xmlns"];
+}
+
+function parsePublish(part: Part, around: PublishingNetwork): PublishedPort {
+  const { element } = part;
+  if (element.name.local !== "publish") {
+    refuse(part, `Element ${quoted(element.name.raw)} is unknown`, "Write <bridgewall:publish …/>");
+  }
+  const unknown = Object.keys(element.attributes).find((name) =>
+    !ATTRIBUTES.includes(name) && name !== "xmlns" && !name.startsWith("xmlns:")
+  );
+  if (unknown !== undefined) {
+    refuse(
+      part,
+      `<${element.name.raw}> has ${quoted(unknown)}, which is unknown`,
+      `It takes ${ATTRIBUTES.slice(0, -1).join(", ")}`,
+    );
+  }
+  const published = readWords(part);
+  const problem = problemOfPublished(published, around);
+  if (problem !== undefined) refuse(part, problem.message, problem.hint);
+  return published;
+}
+
+function readWords(part: Part): PublishedPort {
+  const address = attributeOf(part, "address");
+  const words: PublishedPortWords = {
+    protocol: requiredAttribute(part, "proto", "tcp"),
+    ports: requiredAttribute(part, "port", "8080"),
+    to: requiredAttribute(part, "to", "192.168.122.10:80"),
+    localhost: yesOrNo(part, "localhost") ?? false,
+    runtime: yesOrNo(part, "runtime") ?? false,
+    ...(address === undefined ? {} : { address }),
+  };
+  try {
+    return publishedPort(words);
+  } catch (error) {
+    if (!(error instanceof PublishedPortError)) throw error;
+    return refuse(part, error.message, error.hint);
+  }
+}
+
+/** Why the network cannot publish that; absent: it can. */
+export function problemOfPublished(
+  { guest }: PublishedPort,
+  { mode, addresses, routes }: PublishingNetwork,
+): PublishedPortError | undefined {
+  if (mode !== "nat" && mode !== "route" && mode !== "isolated") {
+    return new PublishedPortError(
+      `A network in mode ${mode} publishes no ports: this host has no rules for it`,
+      "Ports are published in modes nat, route and isolated",
+    );
+  }
+  const text = quoted(formatAddress(guest));
+  const subnets: readonly Subnet[] = [
+    ...addresses.map(({ subnet }) => subnet),
+    ...routes.map(({ destination }) => destination).filter((one) => !isEverything(one)),
+  ];
+  const own = subnets.find((subnet) => contains(subnet, guest));
+  if (own === undefined) {
+    const inside = subnets.filter(({ family }) => family === guest.family).map(formatSubnet);
+    return new PublishedPortError(
+      `Guest ${text} is not inside the network`,
+      inside.length === 0
+        ? "The network has no subnet of that family"
+        : `Name an address in ${inside.join(", ")}`,
+    );
+  }
+  if (addresses.some(({ address }) => isSame(address, guest))) {
+    return new PublishedPortError(`${text} is the host's own address, not a guest's`);
+  }
+  const { start, end } = rangeOf(own);
+  const hasBroadcast = own.family === "ipv4" && own.prefix < 31;
+  if (hasBroadcast && (guest.value === start.value || guest.value === end.value)) {
+    return new PublishedPortError(`${text} is no guest's address in ${formatSubnet(own)}`);
+  }
+  return undefined;
+}
+
+function isSame(
+  one: PublishedPort["guest"],
+  other: PublishedPort["guest"],
+): boolean {
+  return one.family === other.family && one.value === other.value;
+}
+
+/** The same definition, publishing these ports: what else it holds stays, comments included. */
+export function withPublished(
+  source: XmlElement,
+  published: readonly PublishedPort[],
+): XmlElement {
+  const elements = published.map(publishElement);
+  const metadata = source.children.find((node) => isElementNamed(node, "metadata"));
+  if (metadata === undefined) {
+    if (elements.length === 0) return source;
+    return { ...source, children: [...source.children, plainElement("metadata", {}, elements)] };
+  }
+  return {
+    ...source,
+    children: source.children.map((node) =>
+      node === metadata && isElement(node)
+        ? { ...node, children: [...withoutOwn(node), ...elements] }
+        : node
+    ),
+  };
+}
+
+function withoutOwn(metadata: XmlElement): XmlElement["children"] {
+  return metadata.children.filter((child) =>
+    !isElement(child) || namespaceOf(child, metadata) !== NAMESPACE
+  );
+}
+
+function publishElement(published: PublishedPort): XmlElement {
+  const { protocol, hostAddress, ports, localhost, runtime } = published;
+  return {
+    ...plainElement("bridgewall:publish", {
+      "xmlns:bridgewall": NAMESPACE,
+      proto: protocol,
+      ...(hostAddress === undefined ? {} : { address: formatAddress(hostAddress) }),
+      port: formatPorts(ports),
+      to: formatTarget(published),
+      ...(localhost ? { localhost: "yes" } : {}),
+      ...(runtime ? { runtime: "yes" } : {}),
+    }, []),
+    name: { raw: "bridgewall:publish", local: "publish", prefix: "bridgewall", uri: NAMESPACE },
+  };
+}
+
+function plainElement(
+  name: string,
+  attributes: XmlElement["attributes"],
+  children: XmlElement["children"],
+): XmlElement {
+  return { type: "element", name: { raw: name, local: name }, attributes, children };
+}

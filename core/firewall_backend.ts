@@ -43,6 +43,8 @@ export interface Facts {
    * host would use now. Absent: none.
    */
   readonly again?: ReadonlyMap<string, Installation>;
+  /** By network: what is true for it now, where it could be adjusted instead of made anew. Absent: none. */
+  readonly before?: ReadonlyMap<string, CompiledPolicy>;
 }
 
 /** A network whose rules a backend holds, or the prefixes of no network. */

@@ -8,20 +8,14 @@ import {
 } from "../../core/change/change.ts";
 import type { Command } from "../../core/command.ts";
 import { type Facts, NoBackendError, zoneWarnings } from "../../core/firewall_backend.ts";
-import type { FilteredPolicy } from "../../core/policy/policy.ts";
+import type { CompiledPolicy } from "../../core/policy/policy.ts";
 import { quoted } from "../../core/quoted.ts";
-import { checksumRepair } from "../../core/change/dhcp_checksum.ts";
+import { checksumRepair, type Repair } from "../../core/change/dhcp_checksum.ts";
+import { localRouting } from "../../core/change/local_routing.ts";
+import { collection, type CollectionName, declaration } from "./collections.ts";
 import { oldKernel } from "./detect.ts";
-import {
-  type BaseChain,
-  FORWARD_CHAIN,
-  type MapName,
-  MAPS,
-  type NetworkRuleset,
-  type ObjectGroup,
-  POSTROUTING_CHAIN,
-} from "./objects.ts";
-import { networkRuleset } from "./ruleset.ts";
+import type { Element, ObjectGroup, Ruleset, SharedObjects } from "./objects.ts";
+import { rulesetOf } from "./ruleset.ts";
 
 /**
  * The scripts that install and remove the networks' rules in the table `inet TABLE`.
@@ -34,12 +28,12 @@ import { networkRuleset } from "./ruleset.ts";
  */
 export function compileChange(
   table: string,
-  policies: readonly FilteredPolicy[],
+  policies: readonly CompiledPolicy[],
   facts: Facts,
 ): Change {
   refuseOldKernel(facts);
   return {
-    networks: policies.map((policy) => networkChange(table, policy, facts)),
+    networks: policies.map((policy) => policyChange(table, policy, facts)),
     unseen: [],
     reset: [...new Set([table, ...recordedTables(facts)])].map((name) =>
       runScript([`add table inet ${name}`, `delete table inet ${name}`])
@@ -63,17 +57,37 @@ function refuseOldKernel({ host: { kernel } }: Facts): void {
   );
 }
 
-function networkChange(table: string, policy: FilteredPolicy, facts: Facts): NetworkChange {
-  const ruleset = networkRuleset(policy);
-  const repair = checksumRepair(policy, facts);
+function policyChange(table: string, policy: CompiledPolicy, facts: Facts): NetworkChange {
+  const ruleset = rulesetOf(policy);
+  const beside = besides(policy, facts);
   const load = (lines: readonly string[]): Step => ({
-    purpose: `load the nftables rules of network ${quoted(policy.network)}`,
+    purpose: policy.kind === "masquerade"
+      ? "load the nftables rules of masqueraded prefixes"
+      : `load the nftables rules of network ${quoted(policy.network)}`,
     command: runScript(lines),
   });
+  const frame = [...installScripts(table, ruleset).map(load), ...beside.steps];
+  const before = facts.before?.get(policy.network);
+  const adjusted = before === undefined
+    ? undefined
+    : adjustScript(table, rulesetOf(before), ruleset);
   return {
     network: policy.network,
-    install: [...installScripts(table, ruleset).map(load), ...repair.steps],
-    removal: [...repair.removal, ...removalGroups(table, ruleset)],
+    install: [...frame, ...publishScripts(table, ruleset.published).map(load)],
+    ...(adjusted === undefined ? {} : { adjustment: adjusted.map(load) }),
+    removal: [...beside.removal, ...removalGroups(table, ruleset)],
+    warnings: beside.warnings,
+  };
+}
+
+/** What is done outside of nftables. */
+function besides(policy: CompiledPolicy, facts: Facts): Repair {
+  if (policy.kind === "masquerade") return { steps: [], removal: [], warnings: [] };
+  const repair = checksumRepair(policy, facts);
+  const routing = localRouting(policy);
+  return {
+    steps: [...repair.steps, ...routing.steps],
+    removal: [...repair.removal, ...routing.removal],
     warnings: [...zoneWarnings(policy, "nftables"), ...repair.warnings],
   };
 }
@@ -81,29 +95,34 @@ function networkChange(table: string, policy: FilteredPolicy, facts: Facts): Net
 /** What several networks need comes first and in scripts of its own, so that it is run only once. */
 function installScripts(
   table: string,
-  { filter, translation }: NetworkRuleset,
+  { shared, groups }: Ruleset,
 ): readonly (readonly string[])[] {
-  const base = [`add table inet ${table}`, ...declareBase(table, FORWARD_CHAIN)];
-  return translation === undefined ? [base, installGroup(table, filter)] : [
-    base,
-    declareBase(table, POSTROUTING_CHAIN),
-    [...installGroup(table, filter), ...installGroup(table, translation)],
-  ];
-}
-
-function declareBase(table: string, chain: BaseChain): readonly string[] {
+  const [first, ...more] = shared.map((one) => declareShared(table, one));
   return [
-    ...declareMaps(table, chain.maps),
-    `add chain inet ${table} ${chain.name} { ${chain.hook} comment ${chain.comment}; }`,
-    `flush chain inet ${table} ${chain.name}`,
-    ...chain.rules.map(({ statements, comment }) =>
-      `add rule inet ${table} ${chain.name} ${statements} comment ${comment}`
-    ),
+    [`add table inet ${table}`, ...first ?? []],
+    ...more,
+    groups.flatMap((group) => installGroup(table, group)),
   ];
 }
 
-function declareMaps(table: string, maps: readonly MapName[]): readonly string[] {
-  return maps.map((map) => `add map inet ${table} ${map} { type ${MAPS[map]} : verdict; }`);
+function declareShared(table: string, { collections, chains }: SharedObjects): readonly string[] {
+  return [
+    ...declareCollections(table, collections),
+    ...chains.flatMap((chain) => [
+      `add chain inet ${table} ${chain.name} { ${chain.hook} comment ${chain.comment}; }`,
+      `flush chain inet ${table} ${chain.name}`,
+      ...chain.rules.map(({ statements, comment }) =>
+        `add rule inet ${table} ${chain.name} ${statements} comment ${comment}`
+      ),
+    ]),
+  ];
+}
+
+function declareCollections(table: string, names: readonly CollectionName[]): readonly string[] {
+  return names.map((name) => {
+    const one = collection(name);
+    return `add ${one.kind} inet ${table} ${name} { ${declaration(one)} }`;
+  });
 }
 
 function installGroup(table: string, group: ObjectGroup): readonly string[] {
@@ -118,38 +137,123 @@ function installGroup(table: string, group: ObjectGroup): readonly string[] {
         `add rule inet ${table} ${chain.name} ${statements} comment ${comment}`
       ),
     ]),
-    ...group.elements.map(({ map, key, chain }) =>
-      `add element inet ${table} ${map} { ${key} : jump ${chain} }`
-    ),
+    ...(group.isAlone === true
+      ? group.shared.collections.map((name) => `flush set inet ${table} ${name}`)
+      : []),
+    ...group.elements.map((element) => elementsLine("add", table, element.collection, [element])),
   ];
+}
+
+function publishScripts(
+  table: string,
+  published: readonly Element[],
+): readonly (readonly string[])[] {
+  return published.length === 0 ? [] : [elementsLines("add", table, published)];
+}
+
+/**
+ * From one set of published ports to another, where nothing else differs: what stays is not touched, so
+ * that a port more costs the same however many there are.
+ *
+ * @returns Undefined where more differs.
+ */
+function adjustScript(
+  table: string,
+  before: Ruleset,
+  after: Ruleset,
+): readonly (readonly string[])[] | undefined {
+  const frame = (ruleset: Ruleset): string => installScripts(table, ruleset).flat().join("\n");
+  if (frame(before) !== frame(after)) return undefined;
+  const [gone, come] = [without(before.published, after), without(after.published, before)];
+  const lines = [
+    ...elementsLines("delete", table, gone),
+    ...elementsLines("add", table, come),
+  ];
+  return lines.length === 0 ? [] : [lines];
+}
+
+function without(elements: readonly Element[], { published }: Ruleset): readonly Element[] {
+  const kept = new Set(published.map(elementKey));
+  return elements.filter((element) => !kept.has(elementKey(element)));
+}
+
+function elementKey({ collection, key, value = "" }: Element): string {
+  return `${collection} ${key} : ${value}`;
+}
+
+/** So many in a line that a message of nft can still be read. */
+const ELEMENTS_IN_LINE = 32;
+
+function elementsLines(
+  verb: "add" | "delete",
+  table: string,
+  elements: readonly Element[],
+): readonly string[] {
+  return [...Map.groupBy(elements, (element) => element.collection)].flatMap(([name, own]) =>
+    Array.from({ length: Math.ceil(own.length / ELEMENTS_IN_LINE) }, (_, index) => {
+      const start = index * ELEMENTS_IN_LINE;
+      return elementsLine(verb, table, name, own.slice(start, start + ELEMENTS_IN_LINE));
+    })
+  );
+}
+
+function elementsLine(
+  verb: "add" | "delete",
+  table: string,
+  name: CollectionName,
+  elements: readonly Element[],
+): string {
+  const words = elements.map(({ key, value }) =>
+    verb === "add" && value !== undefined ? `${key} : ${value}` : key
+  );
+  return `${verb} element inet ${table} ${name} { ${words.join(", ")} }`;
 }
 
 function removalGroups(
   table: string,
-  { filter, translation }: NetworkRuleset,
+  { shared, groups, published, holding }: Ruleset,
 ): readonly RemovalGroup[] {
   const scripts = [
-    ...(translation === undefined ? [] : [removeGroup(table, translation, POSTROUTING_CHAIN.maps)]),
-    removeGroup(table, filter, FORWARD_CHAIN.maps),
-    ...(translation === undefined ? [] : [removeBase(table, POSTROUTING_CHAIN)]),
+    ...(published.length === 0 ? [] : [removePublished(table, published)]),
+    ...holding.map(({ chains, collections }) => [
+      `add table inet ${table}`,
+      ...declareCollections(table, collections),
+      ...emptyChains(table, chains),
+    ]),
+    ...groups.toReversed().filter(({ isAlone }) => isAlone !== true)
+      .map((group) => removeGroup(table, group)),
+    ...shared.toReversed().map((one) => removeShared(table, one)),
     [`add table inet ${table}`, `delete table inet ${table}`],
   ];
   return scripts.map((lines) => ({ commands: [runScript(lines)], ignoreErrors: false }));
 }
 
-function removeGroup(
-  table: string,
-  group: ObjectGroup,
-  maps: readonly MapName[],
-): readonly string[] {
+function removePublished(table: string, published: readonly Element[]): readonly string[] {
+  const names = [...new Set(published.map((element) => element.collection))];
+  return [
+    `add table inet ${table}`,
+    ...declareCollections(table, names),
+    ...elementsLines("add", table, published),
+    ...elementsLines("delete", table, published),
+  ];
+}
+
+function emptyChains(table: string, chains: readonly string[]): readonly string[] {
+  return chains.flatMap((name) => [
+    `add chain inet ${table} ${name}`,
+    `flush chain inet ${table} ${name}`,
+  ]);
+}
+
+function removeGroup(table: string, group: ObjectGroup): readonly string[] {
   const chains = group.chains.map(({ name }) => name);
   return [
     `add table inet ${table}`,
-    ...declareMaps(table, maps),
+    ...declareCollections(table, group.shared.collections),
     ...chains.map((name) => `add chain inet ${table} ${name}`),
-    ...group.elements.flatMap(({ map, key, chain }) => [
-      `add element inet ${table} ${map} { ${key} : jump ${chain} }`,
-      `delete element inet ${table} ${map} { ${key} }`,
+    ...group.elements.flatMap((element) => [
+      elementsLine("add", table, element.collection, [element]),
+      elementsLine("delete", table, element.collection, [element]),
     ]),
     ...chains.flatMap((name) => [
       `flush chain inet ${table} ${name}`,
@@ -162,15 +266,17 @@ function removeGroup(
   ];
 }
 
-function removeBase(table: string, chain: BaseChain): readonly string[] {
+function removeShared(table: string, { collections, chains }: SharedObjects): readonly string[] {
   return [
     `add table inet ${table}`,
-    `add chain inet ${table} ${chain.name} { ${chain.hook} }`,
-    `flush chain inet ${table} ${chain.name}`,
-    `delete chain inet ${table} ${chain.name}`,
-    ...chain.maps.flatMap((map) => [
-      ...declareMaps(table, [map]),
-      `delete map inet ${table} ${map}`,
+    ...chains.flatMap((chain) => [
+      `add chain inet ${table} ${chain.name} { ${chain.hook} }`,
+      `flush chain inet ${table} ${chain.name}`,
+      `delete chain inet ${table} ${chain.name}`,
+    ]),
+    ...collections.flatMap((name) => [
+      ...declareCollections(table, [name]),
+      `delete ${collection(name).kind} inet ${table} ${name}`,
     ]),
   ];
 }

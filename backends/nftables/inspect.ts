@@ -1,26 +1,29 @@
 /** What is live in the kernel, compared with what the policies ask for. */
+import { formatSubnet } from "../../core/address.ts";
 import { firstLine } from "../../core/command.ts";
-import type { Drift, Inspection, NetworkInspection } from "../../core/firewall_backend.ts";
-import { type Host, HostError } from "../../core/host.ts";
-import type { FilteredPolicy } from "../../core/policy/policy.ts";
-import { quoted } from "../../core/quoted.ts";
-import { canonicalStatements } from "./statement.ts";
-import { type Listing, readListing } from "./listing.ts";
 import {
-  type BaseChain,
-  FORWARD_CHAIN,
-  type MapName,
-  MAPS,
-  POSTROUTING_CHAIN,
-  type Rule,
-} from "./objects.ts";
-import { counterNames, networkRuleset } from "./ruleset.ts";
+  addTraffic,
+  type Drift,
+  type Inspection,
+  type NetworkInspection,
+} from "../../core/firewall_backend.ts";
+import { type Host, HostError } from "../../core/host.ts";
+import { formatSpec } from "../../core/network/published_port.ts";
+import type { CompiledPolicy } from "../../core/policy/policy.ts";
+import { quoted } from "../../core/quoted.ts";
+import { collection, type CollectionName, declaration } from "./collections.ts";
+import { type Listing, readListing } from "./listing.ts";
+import type { Element, Rule } from "./objects.ts";
+import { targetsOf } from "./published_elements.ts";
+import { counterNames, rulesetOf } from "./ruleset.ts";
+import { subnetWord } from "./script.ts";
+import { canonicalStatements } from "./statement.ts";
 
 /** Looks at our table and at nothing else: listings of foreign tables break across nft versions. */
 export async function inspectTable(
   host: Host,
   table: string,
-  policies: readonly FilteredPolicy[],
+  policies: readonly CompiledPolicy[],
 ): Promise<Inspection> {
   const command = { program: "nft", args: ["-j", "list", "table", "inet", table] } as const;
   const { status, stdout, stderr } = await host.run(command);
@@ -52,14 +55,16 @@ function readAnswer(json: string, table: string): Listing {
 /** The part of the inspection that asks nobody. */
 export function compareListing(
   listing: Listing,
-  policies: readonly FilteredPolicy[],
+  policies: readonly CompiledPolicy[],
 ): Inspection {
   const expected = expectedObjects(policies);
   return {
     networks: policies.map((policy) => networkTraffic(listing, policy)),
     drift: [
       ...[...expected.chains].flatMap(([name, chain]) => chainDrift(listing, name, chain)),
-      ...[...expected.maps].flatMap(([name, elements]) => mapDrift(listing, name, elements)),
+      ...[...expected.collections].flatMap(([name, elements]) =>
+        collectionDrift(listing, name, elements)
+      ),
       ...[...expected.counters].flatMap(([name, network]) =>
         listing.counters.has(name)
           ? []
@@ -76,37 +81,42 @@ interface ExpectedChain {
   readonly rules: readonly Rule[];
 }
 
+/** What an element leads to, and whose it is. */
+interface ExpectedElement {
+  readonly value: string;
+  readonly network: string;
+}
+
 interface Expected {
   readonly chains: ReadonlyMap<string, ExpectedChain>;
-  readonly maps: ReadonlyMap<MapName, ReadonlyMap<string, { verdict: string; network: string }>>;
+  readonly collections: ReadonlyMap<CollectionName, ReadonlyMap<string, ExpectedElement>>;
   /** Name → network. */
   readonly counters: ReadonlyMap<string, string>;
 }
 
-function expectedObjects(policies: readonly FilteredPolicy[]): Expected {
+function expectedObjects(policies: readonly CompiledPolicy[]): Expected {
   const chains = new Map<string, ExpectedChain>();
-  const maps = new Map<MapName, Map<string, { verdict: string; network: string }>>();
+  const collections = new Map<CollectionName, Map<string, ExpectedElement>>();
   const counters = new Map<string, string>();
-  const expectBase = (chain: BaseChain, attributes: string): void => {
-    chains.set(chain.name, { attributes, rules: chain.rules });
-    for (const map of chain.maps) if (!maps.has(map)) maps.set(map, new Map());
-  };
   for (const policy of policies) {
     const { network } = policy;
-    const { filter, translation } = networkRuleset(policy);
-    expectBase(FORWARD_CHAIN, "filter forward 0 accept");
-    if (translation !== undefined) expectBase(POSTROUTING_CHAIN, "nat postrouting 100 accept");
-    for (const group of translation === undefined ? [filter] : [filter, translation]) {
-      for (const { name, rules } of group.chains) {
-        chains.set(name, { network, attributes: "", rules });
+    const { shared, groups, published } = rulesetOf(policy);
+    for (const one of shared) {
+      for (const { name, attributes, rules } of one.chains) chains.set(name, { attributes, rules });
+      for (const name of one.collections) {
+        if (!collections.has(name)) collections.set(name, new Map());
       }
-      for (const { map, key, chain } of group.elements) {
-        maps.get(map)?.set(key, { verdict: `jump ${chain}`, network });
-      }
-      for (const { name } of group.counters) counters.set(name, network);
     }
+    for (const { name, rules } of groups.flatMap((group) => group.chains)) {
+      chains.set(name, { network, attributes: "", rules });
+    }
+    const elements = [...groups.flatMap((group) => group.elements), ...published];
+    for (const { collection: name, key, value = "" } of elements) {
+      collections.get(name)?.set(key, { value, network });
+    }
+    for (const { name } of groups.flatMap((group) => group.counters)) counters.set(name, network);
   }
-  return { chains, maps, counters };
+  return { chains, collections, counters };
 }
 
 function chainDrift(listing: Listing, name: string, chain: ExpectedChain): readonly Drift[] {
@@ -149,43 +159,47 @@ function ruleDrift(
     : [{ difference: `The rules of ${where} are repeated or in another order` }];
 }
 
-function mapDrift(
+function collectionDrift(
   listing: Listing,
-  name: MapName,
-  elements: ReadonlyMap<string, { verdict: string; network: string }>,
+  name: CollectionName,
+  elements: ReadonlyMap<string, ExpectedElement>,
 ): readonly Drift[] {
-  const live = listing.maps.get(name);
-  if (live === undefined) return [{ difference: `Map ${quoted(name)} is missing` }];
-  const type = `${MAPS[name]} : verdict`;
-  const where = `map ${quoted(name)}`;
+  const live = listing.collections.get(name);
+  const { kind, ...wanted } = collection(name);
+  const where = `${kind} ${quoted(name)}`;
+  if (live === undefined) return [{ difference: `${capital(kind)} ${quoted(name)} is missing` }];
+  const declared = `${kind} ${declaration({ kind, ...wanted })}`;
   return [
-    ...(live.type === type
+    ...(live.declared === declared
       ? []
-      : [{ difference: `The type of ${where} is "${live.type}" instead of "${type}"` }]),
-    ...[...elements].flatMap(([key, { verdict, network }]) => {
+      : [{ difference: `The ${where} is "${live.declared}" instead of "${declared}"` }]),
+    ...[...elements].flatMap(([key, { value, network }]) => {
       const found = live.elements.get(key);
-      if (found === verdict) return [];
+      if (found === value) return [];
       const instead = found === undefined ? "is missing" : `is "${found}"`;
-      return [{
-        network,
-        difference: `Element ${key} of ${where} ${instead}, expected "${verdict}"`,
-      }];
+      const expected = value === "" ? "" : `, expected "${value}"`;
+      return [{ network, difference: `Element ${key} of ${where} ${instead}${expected}` }];
     }),
-    ...[...live.elements].flatMap(([key, verdict]) =>
-      elements.has(key)
-        ? []
-        : [{ difference: `Element ${key} : ${verdict} of ${where} is not ours` }]
-    ),
+    ...[...live.elements].flatMap(([key, value]) => {
+      const member = value === "" ? key : `${key} : ${value}`;
+      return elements.has(key) ? [] : [{ difference: `Element ${member} of ${where} is not ours` }];
+    }),
   ];
+}
+
+function capital(word: string): string {
+  return `${word.slice(0, 1).toUpperCase()}${word.slice(1)}`;
 }
 
 function foreignObjects(listing: Listing, expected: Expected): readonly Drift[] {
   const notOurs = (kind: string, names: Iterable<string>, ours: { has(name: string): boolean }) =>
     [...names].filter((name) => !ours.has(name)).map((name) => `${kind} ${quoted(name)}`);
-  const maps: ReadonlyMap<string, unknown> = expected.maps;
+  const known: ReadonlyMap<string, unknown> = expected.collections;
   return [
     ...notOurs("Chain", listing.chains.keys(), expected.chains),
-    ...notOurs("Map", listing.maps.keys(), maps),
+    ...[...listing.collections].filter(([name]) => !known.has(name)).map(([name, { declared }]) =>
+      `${declared.startsWith("set ") ? "Set" : "Map"} ${quoted(name)}`
+    ),
     ...notOurs("Counter", listing.counters.keys(), expected.counters),
     ...listing.others.map((other) => `Object ${quoted(other)}`),
   ].map((what) => ({ difference: `${what} is not ours` })).concat(
@@ -195,13 +209,40 @@ function foreignObjects(listing: Listing, expected: Expected): readonly Drift[] 
   );
 }
 
-function networkTraffic(
-  { counters }: Listing,
-  { network, bridge }: FilteredPolicy,
-): NetworkInspection {
-  const names = counterNames(bridge);
+function networkTraffic(listing: Listing, policy: CompiledPolicy): NetworkInspection {
+  const { network } = policy;
+  const counted = new Map(
+    countedParts(policy).flatMap(([name, elements]) => {
+      const found = elements.map(({ collection: set, key }) =>
+        listing.collections.get(set)?.counted.get(key)
+      );
+      const known = found.filter((one) => one !== undefined);
+      return known.length < found.length ? [] : [[name, known.reduce(addTraffic)] as const];
+    }),
+  );
+  if (policy.kind === "masquerade") return { network, counted };
+  const names = counterNames(policy.bridge);
   const [out, incoming, rejected] = [names.out, names.in, names.rejected]
-    .map((name) => counters.get(name));
-  if (out === undefined || incoming === undefined || rejected === undefined) return { network };
-  return { network, traffic: { out, in: incoming, rejected } };
+    .map((name) => listing.counters.get(name));
+  if (out === undefined || incoming === undefined || rejected === undefined) {
+    return { network, counted };
+  }
+  return { network, traffic: { out, in: incoming, rejected }, counted };
+}
+
+/** What is counted by itself, and the elements whose counters tell it. */
+function countedParts(
+  policy: CompiledPolicy,
+): readonly (readonly [name: string, elements: readonly Element[]])[] {
+  if (policy.kind === "filtered") {
+    return policy.families.flatMap(({ published }) =>
+      published.map((one) => [formatSpec(one), targetsOf(one)] as const)
+    );
+  }
+  return policy.families.flatMap(({ family, prefixes }) =>
+    prefixes.map((prefix) => {
+      const element = { collection: `masquerade_${family}`, key: subnetWord(prefix) } as const;
+      return [formatSubnet(prefix), [element]] as const;
+    })
+  );
 }

@@ -2,7 +2,8 @@
  * `nft -j list table` → the same values that installation starts from, so that the two can be
  * compared. The JSON form is described in libnftables-json(5).
  */
-import { type Json, list, object, statement } from "./statement.ts";
+import type { Traffic } from "../../core/firewall_backend.ts";
+import { type Json, list, object, operand, protocolWord, statement } from "./statement.ts";
 
 /** What is live in the table. Statements are in the form of {@linkcode canonicalStatements}. */
 export interface Listing {
@@ -10,18 +11,25 @@ export interface Listing {
   readonly chains: ReadonlyMap<string, string>;
   /** The rules of each chain, in order. */
   readonly rules: ReadonlyMap<string, readonly string[]>;
-  /** For each map its type and its elements: key → verdict. */
-  readonly maps: ReadonlyMap<string, { readonly type: string; readonly elements: Elements }>;
+  /** Maps and sets, by name. */
+  readonly collections: ReadonlyMap<string, LiveCollection>;
   /** Packets and bytes that each named counter has counted since it was made. */
-  readonly counters: ReadonlyMap<string, { readonly packets: number; readonly bytes: number }>;
+  readonly counters: ReadonlyMap<string, Traffic>;
   /** Anything else somebody put into the table, as `kind name`. */
   readonly others: readonly string[];
   /** Whether the table has flags, such as `dormant`; nft 1.0.6 does not always say which. */
   readonly hasFlags: boolean;
 }
 
-/** The elements of one map: key as in a script → verdict, such as `jump from-virbr0`. */
-export type Elements = ReadonlyMap<string, string>;
+/** A map or a set, and what is in it. */
+export interface LiveCollection {
+  /** As {@linkcode declaration} writes it, with `map` or `set` before it. */
+  readonly declared: string;
+  /** Key as in a script → what it leads to, such as `jump from-virbr0`; in a set nothing. */
+  readonly elements: ReadonlyMap<string, string>;
+  /** What elements have counted, by their keys. */
+  readonly counted: ReadonlyMap<string, Traffic>;
+}
 
 /**
  * Reads the answer of `nft -j list table`.
@@ -32,7 +40,7 @@ export function readListing(json: string): Listing {
   const listing: GrowingListing = {
     chains: new Map(),
     rules: new Map(),
-    maps: new Map(),
+    collections: new Map(),
     counters: new Map(),
     others: [],
     hasFlags: false,
@@ -49,8 +57,8 @@ export function readListing(json: string): Listing {
 interface GrowingListing {
   readonly chains: Map<string, string>;
   readonly rules: Map<string, string[]>;
-  readonly maps: Map<string, { readonly type: string; readonly elements: Elements }>;
-  readonly counters: Map<string, { readonly packets: number; readonly bytes: number }>;
+  readonly collections: Map<string, LiveCollection>;
+  readonly counters: Map<string, Traffic>;
   readonly others: string[];
   hasFlags: boolean;
 }
@@ -79,28 +87,80 @@ function readObject(kind: string, value: Json, listing: GrowingListing): void {
       return;
     }
     case "map":
-      listing.maps.set(name, {
-        type: `${String(value["type"])} : ${String(value["map"])}`,
-        elements: new Map(list(value["elem"] ?? []).map((pair) => element(value, list(pair)))),
-      });
+    case "set":
+      listing.collections.set(name, readCollection(kind, value));
       return;
     case "counter":
-      listing.counters.set(name, {
-        packets: Number(value["packets"]),
-        bytes: Number(value["bytes"]),
-      });
+      listing.counters.set(name, readTraffic(value));
       return;
     default:
       listing.others.push(`${kind} ${name}`);
   }
 }
 
+function readCollection(kind: "map" | "set", value: Json): LiveCollection {
+  const types = [value["type"]].flat().map(String);
+  const to = value["map"] === undefined ? [] : [value["map"]].flat().map(String);
+  const flags = [value["flags"] ?? []].flat().map(String);
+  const counts = JSON.stringify(value["stmt"] ?? null).includes('"counter"');
+  const elements = new Map<string, string>();
+  const counted = new Map<string, Traffic>();
+  for (const member of list(value["elem"] ?? [])) {
+    const [key, target] = kind === "map" ? list(member) : [member];
+    const { val, counter } = wrapped(key);
+    const word = keyWord(val, types);
+    elements.set(word, target === undefined ? "" : targetWord(target));
+    if (counter !== undefined) counted.set(word, readTraffic(object(counter)));
+  }
+  return {
+    declared: [
+      kind,
+      `type ${types.join(" . ")}${to.length === 0 ? "" : ` : ${to.join(" . ")}`};`,
+      ...(flags.length === 0 ? [] : [`flags ${flags.join(",")};`]),
+      ...(counts ? ["counter;"] : []),
+    ].join(" "),
+    elements,
+    counted,
+  };
+}
+
+function readTraffic(value: Json): Traffic {
+  return { packets: Number(value["packets"]), bytes: Number(value["bytes"]) };
+}
+
+/** nft wraps an element that has more than its key. */
+function wrapped(key: unknown): { readonly val: unknown; readonly counter?: unknown } {
+  if (typeof key !== "object" || key === null || !("elem" in key)) return { val: key };
+  const { val, counter } = object(object(key)["elem"]);
+  return { val, counter };
+}
+
 /** Keys are written as in a script; a star in a map without intervals is only a star. */
-function element(map: Json, [key, verdict]: readonly unknown[]): [string, string] {
-  const bare = typeof key === "object" && key !== null && "elem" in key
-    ? object(object(key)["elem"])["val"]
-    : key;
-  const inner = typeof bare === "string" ? bare : JSON.stringify(bare);
-  const escaped = inner.endsWith("*") ? `${inner.slice(0, -1)}\\*` : inner;
-  return [map["type"] === "ifname" ? `"${escaped}"` : inner, statement(verdict)];
+function keyWord(key: unknown, types: readonly string[]): string {
+  const parts = concatenated(key);
+  if (parts.length !== types.length) return JSON.stringify(key);
+  return parts.map((part, index) => valueWord(part, types[index] ?? "")).join(" . ");
+}
+
+function concatenated(value: unknown): readonly unknown[] {
+  if (typeof value !== "object" || value === null || !("concat" in value)) return [value];
+  return list(object(value)["concat"]);
+}
+
+function valueWord(value: unknown, type: string): string {
+  if (type === "ifname" && typeof value === "string") {
+    return `"${value.endsWith("*") ? `${value.slice(0, -1)}\\*` : value}"`;
+  }
+  if (type === "inet_proto") return protocolWord(value);
+  if (typeof value === "number") return String(value);
+  const words = operand(value);
+  return words.length === 1 ? words.join("") : JSON.stringify(value);
+}
+
+/** A verdict, or an address with or without a port. */
+function targetWord(target: unknown): string {
+  const parts = concatenated(target);
+  return parts.length > 1 || typeof target === "string"
+    ? parts.map((part) => valueWord(part, "")).join(" . ")
+    : statement(target);
 }

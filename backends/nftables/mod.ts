@@ -1,6 +1,5 @@
 /** The nftables backend. */
 import type { FirewallBackend } from "../../core/firewall_backend.ts";
-import { isFiltered } from "../../core/policy/policy.ts";
 import { compileChange } from "./compile.ts";
 import { detectNftables } from "./detect.ts";
 import { inspectTable } from "./inspect.ts";
@@ -16,8 +15,7 @@ export function nftables(table: string): FirewallBackend {
     platform: "linux",
     detect: detectNftables,
     questions: () => [],
-    compile: (policies, facts) => compileChange(table, policies.filter(isFiltered), facts),
-    inspect: (host, installed) =>
-      inspectTable(host, table, installed.map(({ policy }) => policy).filter(isFiltered)),
+    compile: (policies, facts) => compileChange(table, policies, facts),
+    inspect: (host, installed) => inspectTable(host, table, installed.map(({ policy }) => policy)),
   };
 }

@@ -1,4 +1,5 @@
-/** What the table holds, as values: chains, rules, maps and counters, and the base chains that all share. */
+/** What the table holds, as values: chains, rules, maps, sets and counters, and what all share. */
+import type { CollectionName } from "./collections.ts";
 
 /** One rule: its statements as nft lists them, and its comment with quotes. */
 export interface Rule {
@@ -18,14 +19,14 @@ export interface Chain {
   readonly rules: readonly Rule[];
 }
 
-/** `key : jump chain` in one of the maps. */
-export interface MapElement {
-  /** One of the maps that the group's base chain looks up. */
-  readonly map: MapName;
-  /** As nft writes it: an interface name in quotes, or an address of the host's. */
+/** A member of one of the maps or sets. */
+export interface Element {
+  /** One that the group's base chains look up. */
+  readonly collection: CollectionName;
+  /** As nft lists it: an interface name in quotes, an address, or several values with ` . ` between. */
   readonly key: string;
-  /** The chain that packets with this key go to; it belongs to the same group. */
-  readonly chain: string;
+  /** What the key leads to: `jump CHAIN` to a chain of the same group, or an address; absent in a set. */
+  readonly value?: string;
 }
 
 /** A named counter. */
@@ -36,77 +37,56 @@ export interface Counter {
   readonly comment: string;
 }
 
-/** The verdict maps, and the type of their keys. */
-export const MAPS = {
-  from_bridge: "ifname",
-  to_bridge: "ifname",
-  translate_from_bridge: "ifname",
-  translate_host_ipv4: "ipv4_addr",
-  translate_host_ipv6: "ipv6_addr",
-} as const;
-
-/** The name of a verdict map. */
-export type MapName = keyof typeof MAPS;
-
 /** Objects that come and go together. */
 export interface ObjectGroup {
+  /** What looks up its elements. */
+  readonly shared: SharedObjects;
   /** Made before the elements that jump to them, deleted after. */
   readonly chains: readonly Chain[];
   /** The only way into the chains: without them the rules are never met. */
-  readonly elements: readonly MapElement[];
+  readonly elements: readonly Element[];
   /** Those that the rules count in; translation has none. */
   readonly counters: readonly Counter[];
+  /** True: nobody else has elements there, so that what was in them before goes in one word. */
+  readonly isAlone?: true;
 }
 
-/** Everything that belongs to one network. */
-export interface NetworkRuleset {
-  /** Whom the guests may reach, and who may reach them. */
-  readonly filter: ObjectGroup;
-  /** Absent when nothing is translated: then conntrack need not be loaded for it. */
-  readonly translation?: ObjectGroup;
+/** Everything that belongs to one network, or to the prefixes of none. */
+export interface Ruleset {
+  /** What it shares with others, in the order in which it is made. */
+  readonly shared: readonly SharedObjects[];
+  /** What is its own, in the order in which it is made. */
+  readonly groups: readonly ObjectGroup[];
+  /** Ports that it publishes: elements only, which come and go by themselves. */
+  readonly published: readonly Element[];
+  /**
+   * Chains of its own, whose rules look these up while it publishes ports: they let go of them before
+   * those can go.
+   */
+  readonly holding: readonly {
+    readonly chains: readonly string[];
+    readonly collections: readonly CollectionName[];
+  }[];
 }
 
-/** A base chain and its rules, shared by all networks. */
+/** A base chain and its rules. */
 export interface BaseChain {
-  /** `forward` or `postrouting`. */
+  /** After its hook, or what it is for. */
   readonly name: string;
   /** Type, hook, priority and policy, as they stand in `add chain`. */
   readonly hook: string;
+  /** The same as `check` compares it with the live chain: `filter forward 0 accept`. */
+  readonly attributes: string;
   /** In quotes; no network's name, since the chain belongs to all of them. */
   readonly comment: string;
-  /** Lookups in the maps alone, the same however many networks there are. */
+  /** Lookups alone, the same however many networks there are. */
   readonly rules: readonly Rule[];
-  /** The maps that its rules look up; they come and go with the chain. */
-  readonly maps: readonly MapName[];
 }
 
-/** Where forwarded packets are judged. */
-export const FORWARD_CHAIN: BaseChain = {
-  name: "forward",
-  hook: "type filter hook forward priority filter; policy accept;",
-  comment: '"bridgewall: packets from and to the bridges"',
-  rules: [
-    { statements: "iifname vmap @from_bridge", comment: '"may it leave its network?"' },
-    { statements: "oifname vmap @to_bridge", comment: '"may it enter its network?"' },
-  ],
-  maps: ["from_bridge", "to_bridge"],
-};
-
-/** Where the first packet of a connection gets its source address. */
-export const POSTROUTING_CHAIN: BaseChain = {
-  name: "postrouting",
-  hook: "type nat hook postrouting priority srcnat; policy accept;",
-  comment: '"bridgewall: source addresses of packets that leave their network"',
-  rules: [
-    { statements: "iifname vmap @translate_from_bridge", comment: '"from guests"' },
-    {
-      statements: "ip saddr vmap @translate_host_ipv4",
-      comment: '"from the host, by its address on a bridge"',
-    },
-    {
-      statements: "ip6 saddr vmap @translate_host_ipv6",
-      comment: '"from the host, by its address on a bridge"',
-    },
-  ],
-  maps: ["translate_from_bridge", "translate_host_ipv4", "translate_host_ipv6"],
-};
+/** What comes with the first that needs it, and goes with the last. */
+export interface SharedObjects {
+  /** Looked up by the chains, and by the rules of networks. */
+  readonly collections: readonly CollectionName[];
+  /** In the order in which they are made. */
+  readonly chains: readonly BaseChain[];
+}

@@ -26,14 +26,33 @@ import {
   withoutContained,
 } from "../../core/address.ts";
 import { formatPorts } from "../../core/network/network.ts";
+import { needsLocalhost } from "../../core/network/published_port.ts";
 import {
+  type CompiledPolicy,
   type FamilyPolicy,
   type FilteredPolicy,
+  type MasqueradePolicy,
   NEVER_TRANSLATED,
   type Translation,
 } from "../../core/policy/policy.ts";
-import type { MapElement, NetworkRuleset, ObjectGroup, Rule } from "./objects.ts";
-import { commentString, interfaceString, objectName, subnetSet } from "./script.ts";
+import type { Element, ObjectGroup, Rule, Ruleset } from "./objects.ts";
+import { publishedElements } from "./published_elements.ts";
+import {
+  commentString,
+  interfaceString,
+  objectName,
+  PROTOCOLS,
+  subnetSet,
+  subnetWord,
+} from "./script.ts";
+import {
+  FORWARD,
+  GUARD,
+  HAIRPIN,
+  masqueradingOf,
+  POSTROUTING,
+  publishingOf,
+} from "./shared_objects.ts";
 
 /** The names of the counters that `status` reads. */
 export function counterNames(
@@ -46,39 +65,85 @@ export function counterNames(
   };
 }
 
+/** The objects that make a policy true. @throws What {@linkcode networkRuleset} throws. */
+export function rulesetOf(policy: CompiledPolicy): Ruleset {
+  return policy.kind === "masquerade" ? masqueradeRuleset(policy) : networkRuleset(policy);
+}
+
 /**
  * The objects of one network. The base chains that lead to them belong to all networks.
  *
  * @throws {UnsupportedNetworkError} For interface names that nft cannot write.
  */
-export function networkRuleset(policy: FilteredPolicy): NetworkRuleset {
-  const filter = filterGroup(policy);
+function networkRuleset(policy: FilteredPolicy): Ruleset {
   const translated = policy.families.filter(({ forwarding }) =>
     forwarding.direction !== "none" && forwarding.translation !== undefined
   );
-  return translated.length === 0
-    ? { filter }
-    : { filter, translation: translationGroup(policy, translated) };
+  const publishing = policy.families.filter(({ published }) => published.length > 0);
+  const shared = [
+    FORWARD,
+    ...(translated.length === 0 ? [] : [POSTROUTING]),
+    ...publishing.map(({ family }) => publishingOf(family)),
+    ...(publishing.length === 0 ? [] : [HAIRPIN]),
+    ...(publishing.some(({ published }) => published.some(needsLocalhost)) ? [GUARD] : []),
+  ];
+  return {
+    shared,
+    groups: [
+      filterGroup(policy),
+      ...(translated.length === 0 ? [] : [translationGroup(policy, translated)]),
+      ...(publishing.length === 0 ? [] : [hairpinGroup(policy, publishing)]),
+    ],
+    published: publishing.flatMap(publishedElements),
+    holding: publishing.map(({ family }) => ({
+      chains: filterChains(policy),
+      collections: PUBLISHED.map((name) => `${name}_${family}` as const),
+    })),
+  };
+}
+
+/** The prefixes of no network: members of sets, and nothing else. */
+function masqueradeRuleset({ families }: MasqueradePolicy): Ruleset {
+  return {
+    shared: families.map(({ family }) => masqueradingOf(family)),
+    groups: families.map(({ family, prefixes }) => ({
+      shared: masqueradingOf(family),
+      isAlone: true,
+      chains: [],
+      elements: prefixes.map(subnetWord).flatMap((word): readonly Element[] => [
+        { collection: `masquerade_${family}`, key: word },
+        { collection: `masquerade_within_${family}`, key: `${word} . ${word}` },
+      ]),
+      counters: [],
+    })),
+    published: [],
+    holding: [],
+  };
+}
+
+function filterChains({ bridge }: FilteredPolicy): readonly [from: string, to: string] {
+  return [objectName("from", bridge), objectName("to", bridge)];
 }
 
 function filterGroup(policy: FilteredPolicy): ObjectGroup {
   const { network, bridge } = policy;
   const say = (text: string): string => commentString(network, text);
   const names = counterNames(bridge);
-  const from = objectName("from", bridge);
-  const to = objectName("to", bridge);
+  const [from, to] = filterChains(policy);
   const key = interfaceString(bridge);
   const reject: Rule = {
     statements: `counter name ${objectString(names.rejected)} reject`,
     comment: say("everything else"),
   };
   return {
+    shared: FORWARD,
     chains: [
       {
         name: from,
         comment: say("packets from its guests"),
         rules: [
           { statements: `oifname ${key} accept`, comment: say("guest to guest") },
+          ...policy.families.flatMap((family) => publishedRules(policy, family, "reply")),
           ...policy.families.flatMap((family) => guestsToOutside(policy, family)),
           reject,
         ],
@@ -86,12 +151,16 @@ function filterGroup(policy: FilteredPolicy): ObjectGroup {
       {
         name: to,
         comment: say("packets to its guests"),
-        rules: [...policy.families.flatMap((family) => outsideToGuests(policy, family)), reject],
+        rules: [
+          ...policy.families.flatMap((family) => publishedRules(policy, family, "original")),
+          ...policy.families.flatMap((family) => outsideToGuests(policy, family)),
+          reject,
+        ],
       },
     ],
     elements: [
-      { map: "from_bridge", key, chain: from },
-      { map: "to_bridge", key, chain: to },
+      { collection: "from_bridge", key, value: `jump ${from}` },
+      { collection: "to_bridge", key, value: `jump ${to}` },
     ],
     counters: [
       { name: names.out, comment: say("guests to outside") },
@@ -144,6 +213,69 @@ function outsideToGuests(policy: FilteredPolicy, family: FamilyPolicy): readonly
   }];
 }
 
+/**
+ * Connections that were sent to a published port, in one direction, and what complains about them (ICMP:
+ * a path may not take packets as large as they are). Who has not been sent there by us is not in the set.
+ */
+function publishedRules(
+  policy: FilteredPolicy,
+  { family, subnets, published }: FamilyPolicy,
+  direction: "original" | "reply",
+): readonly Rule[] {
+  if (published.length === 0) return [];
+  const [side, port] = direction === "reply" ? ["saddr", "sport"] : ["daddr", "dport"];
+  const protocol = PROTOCOLS[family];
+  const names = counterNames(policy.bridge);
+  const end = direction === "reply"
+    ? `counter name ${objectString(names.out)} return`
+    : `counter name ${objectString(names.in)} accept`;
+  const translated = `ct direction ${direction} ct status dnat`;
+  const say = (text: string): string => commentString(policy.network, text);
+  return [
+    ...PUBLISHED.map((set): Rule => ({
+      statements:
+        `${translated} meta l4proto . ${protocol} ${side} . th ${port} @${set}_${family} ${end}`,
+      comment: say(direction === "reply" ? "from published ports" : "to published ports"),
+    })),
+    {
+      statements: `${translated} ct state related meta l4proto ${ICMP[family]} ` +
+        `${protocol} ${side} ${subnetSet(subnets)} ${end}`,
+      comment: say("errors about published ports"),
+    },
+  ];
+}
+
+/** What may come to a guest because of a published port: one by one, and many at once. */
+const PUBLISHED = ["published", "published_ranges"] as const;
+
+const ICMP: Readonly<Record<Family, string>> = { ipv4: "icmp", ipv6: "ipv6-icmp" };
+
+/** What comes back to the bridge, and what the host sends from an address that no guest could answer. */
+function hairpinGroup(policy: FilteredPolicy, families: readonly FamilyPolicy[]): ObjectGroup {
+  const { network, bridge } = policy;
+  const chain = objectName("hairpin", bridge);
+  const key = interfaceString(bridge);
+  const isLocal = families.some(({ published }) => published.some(needsLocalhost));
+  return {
+    shared: HAIRPIN,
+    chains: [{
+      name: chain,
+      comment: commentString(network, "its guests ask for its published ports"),
+      rules: [
+        { statements: `iifname ${key} masquerade`, comment: commentString(network, "guests") },
+        ...(isLocal
+          ? [{
+            statements: "ip saddr 127.0.0.0/8 masquerade",
+            comment: commentString(network, "the host itself, by 127.0.0.1"),
+          }]
+          : []),
+      ],
+    }],
+    elements: [{ collection: "hairpin", key, value: `jump ${chain}` }],
+    counters: [],
+  };
+}
+
 /** Connections with a translated source, and those that a helper (FTP) expected because of one. */
 const TRANSLATED = "ct status expected,snat";
 
@@ -156,19 +288,21 @@ function translationGroup(
 ): ObjectGroup {
   const { network, bridge } = policy;
   const chain = objectName("nat", bridge);
+  const value = `jump ${chain}`;
   return {
+    shared: POSTROUTING,
     chains: [{
       name: chain,
       comment: commentString(network, "source addresses of its guests"),
       rules: families.flatMap((family) => translationRules(network, family)),
     }],
     elements: [
-      { map: "translate_from_bridge", key: interfaceString(bridge), chain },
+      { collection: "translate_from_bridge", key: interfaceString(bridge), value },
       ...families.flatMap(({ family, hostAddresses }) =>
-        unique(hostAddresses.map(formatAddress)).map((key): MapElement => ({
-          map: family === "ipv4" ? "translate_host_ipv4" : "translate_host_ipv6",
+        unique(hostAddresses.map(formatAddress)).map((key): Element => ({
+          collection: `translate_host_${family}`,
           key,
-          chain,
+          value,
         }))
       ),
     ],
@@ -212,8 +346,6 @@ function translate(family: Family, { addresses }: Translation, ports: string): s
 function neverTranslated(family: Family): readonly Subnet[] {
   return NEVER_TRANSLATED[family].flatMap((text) => parseSubnet(text) ?? []);
 }
-
-const PROTOCOLS: Readonly<Record<Family, string>> = { ipv4: "ip", ipv6: "ip6" };
 
 function among({ family, subnets }: FamilyPolicy, side: "saddr" | "daddr"): string {
   return `${PROTOCOLS[family]} ${side} ${subnetSet(subnets)}`;

@@ -4,9 +4,18 @@
  * Everything that reaches a script goes through one of these functions, so nothing can end a
  * string or a statement early.
  */
-import { bitsOf, formatAddress, formatSubnet, type Subnet } from "../../core/address.ts";
+import {
+  bitsOf,
+  type Family,
+  formatAddress,
+  formatSubnet,
+  type Subnet,
+} from "../../core/address.ts";
 import { UnsupportedNetworkError } from "../../core/firewall_backend.ts";
 import { byteLength, cutToBytes, printable, quoted } from "../../core/quoted.ts";
+
+/** The protocol of a family. */
+export const PROTOCOLS: Readonly<Record<Family, "ip" | "ip6">> = { ipv4: "ip", ipv6: "ip6" };
 
 /** nft refuses comments above 128 bytes, the closing zero included. */
 const COMMENT_BYTES = 127;
@@ -64,10 +73,13 @@ export function commentString(network: string, text: string): string {
   return `"${cutToBytes(name, room)}: ${text}"`;
 }
 
-/** One subnet, or a set of them between braces. Hosts stand without a prefix, as nft lists them. */
+/** One subnet; a host stands without a prefix, as nft lists it. */
+export function subnetWord(subnet: Subnet): string {
+  return subnet.prefix === bitsOf(subnet.family) ? formatAddress(subnet) : formatSubnet(subnet);
+}
+
+/** One subnet, or a set of them between braces. */
 export function subnetSet(subnets: readonly Subnet[]): string {
-  const elements = subnets.map((subnet) =>
-    subnet.prefix === bitsOf(subnet.family) ? formatAddress(subnet) : formatSubnet(subnet)
-  );
+  const elements = subnets.map(subnetWord);
   return elements.length === 1 ? elements.join("") : `{ ${elements.join(", ")} }`;
 }

@@ -47,6 +47,7 @@ function knownStatement(expression: unknown): string {
       return matchStatement(object(value));
     case "masquerade":
     case "snat":
+    case "dnat":
       return translationStatement(kind, value === null ? {} : object(value));
     default:
       return JSON.stringify(expression);
@@ -64,7 +65,9 @@ function rejectStatement(value: unknown): string {
 function matchStatement({ op, left, right }: Json): string {
   const key = selector(left);
   // Flags are asked for one by one (`in`): all of them and no other (`==`) is something else.
-  if (key.startsWith("ct ")) return `${key} ${op === "in" ? "" : `${op} `}${flagList(right)}`;
+  if (/^ct (state|status)$/.test(key)) {
+    return `${key} ${op === "in" ? "" : `${op} `}${flagList(right)}`;
+  }
   const operator = op === "==" || op === "in" ? "" : `${String(op)} `;
   if (key.endsWith("name") && typeof right === "string") return `${key} ${operator}"${right}"`;
   if (/ [sd]addr$/.test(key)) return `${key} ${operator}${rangesText(operand(right))}`;
@@ -80,22 +83,46 @@ function flagList(value: unknown): string {
 }
 
 /** nft lists numbers where the system has no /etc/protocols (Debian's netbase). */
-const PROTOCOL_NAMES: ReadonlyMap<unknown, string> = new Map([[6, "tcp"], [17, "udp"]]);
+const PROTOCOL_NAMES: ReadonlyMap<unknown, string> = new Map([
+  [1, "icmp"],
+  [6, "tcp"],
+  [17, "udp"],
+  [58, "ipv6-icmp"],
+  [132, "sctp"],
+]);
 
 function protocolName(key: string, value: unknown): string {
-  return (key === "meta l4proto" ? PROTOCOL_NAMES.get(value) : undefined) ?? plain(value);
+  return key === "meta l4proto" ? protocolWord(value) : plain(value);
+}
+
+/** A protocol by its name, whatever nft made of it. */
+export function protocolWord(value: unknown): string {
+  return PROTOCOL_NAMES.get(value) ?? plain(value);
 }
 
 function translationStatement(kind: string, value: Json): string {
   const family = value["family"] === undefined ? "" : ` ${String(value["family"])}`;
-  const address = value["addr"] === undefined ? "" : rangesText(operand(value["addr"]));
+  const address = value["addr"] === undefined ? "" : addressText(value["addr"]);
   const port = value["port"] === undefined ? "" : `:${plain(value["port"])}`;
   const flags = value["flags"] === undefined ? "" : ` ${plain(value["flags"])}`;
   return `${kind}${family}${address || port ? ` to ${address}${port}` : ""}${flags}`;
 }
 
+/** An address or a range, or the map that has it. */
+function addressText(value: unknown): string {
+  const { map } = typeof value === "object" && value !== null ? object(value) : {};
+  if (map === undefined) return rangesText(operand(value));
+  const { key, data } = object(map);
+  return `${selector(key)} map ${String(data)}`;
+}
+
 function selector(value: unknown): string {
-  const { meta, payload, ct } = object(value);
+  const { meta, payload, ct, concat, fib } = object(value);
+  if (concat !== undefined) return list(concat).map(selector).join(" . ");
+  if (fib !== undefined) {
+    const { flags, result } = object(fib);
+    return `fib ${[flags].flat().join(" . ")} ${String(result)}`;
+  }
   if (meta !== undefined) {
     const key = String(object(meta)["key"]);
     return key.endsWith("name") ? key : `meta ${key}`;
@@ -116,7 +143,7 @@ function plain(value: unknown): string {
 }
 
 /** The addresses of one operand: an address, a prefix, a range, or a set of them. */
-function operand(value: unknown): readonly string[] {
+export function operand(value: unknown): readonly string[] {
   if (typeof value === "string") return [value];
   const { set, prefix, range } = object(value);
   if (set !== undefined) return list(set).flatMap(operand);
@@ -142,6 +169,8 @@ export function canonicalStatements(statements: string): string {
       /(ct (?:state|status) (?:! )?)([a-z]+(?:,[a-z]+)*)/g,
       (_, key: string, flags: string) => `${key}${flags.split(",").toSorted().join(",")}`,
     )
+    // nft up to 1.0.6 does not list that the map gives a port too.
+    .replace(/ addr \. port to /, " to ")
     .replace(
       / to ([0-9a-f.]+(?:-[0-9a-f.]+)?)(?=:| |$)/,
       (_, value: string) => ` to ${rangesText([value])}`,

@@ -7,9 +7,10 @@ import { isZoneWork } from "./zone_work.ts";
 export function isAlreadySo(
   command: Command,
   kind: Task["kind"],
-  { stderr }: CommandResult,
+  result: CommandResult,
 ): boolean {
-  if (command.program === "conntrack") return NOTHING_TRACKED.test(stderr);
+  const { stderr } = result;
+  if (command.program === "conntrack") return isNothingTracked(result);
   if (command.program === "pfctl") return kind === "removal" && NO_ANCHOR.test(stderr);
   if (!isZoneWork(command)) return false;
   return ZONE_SET.test(stderr) ||
@@ -21,7 +22,11 @@ export function isNobodyThere({ status, stderr }: CommandResult): boolean {
   return status === 127 || (status !== 0 && NOT_RUNNING.test(stderr));
 }
 
-/** conntrack(8) fails where it found no connection to end. */
+/** Whether conntrack(8) failed because it found no connection to end. */
+export function isNothingTracked({ stderr }: CommandResult): boolean {
+  return NOTHING_TRACKED.test(stderr);
+}
+
 const NOTHING_TRACKED = /\b0 flow entries have been deleted/;
 
 /**

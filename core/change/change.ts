@@ -35,6 +35,11 @@ export interface NetworkChange {
   readonly network: string;
   /** Replaces whatever an earlier installation of the same shape left behind. */
   readonly install: readonly Step[];
+  /**
+   * Turns what stands into the same with less work, where the facts tell what stands and only elements
+   * differ. It takes for granted that all of it stands as recorded, and fails where it sees that not.
+   */
+  readonly adjustment?: readonly Step[];
   /** What refers to something stands before it, so that nothing goes while in use. */
   readonly removal: readonly RemovalGroup[];
   /** Promises that cannot be kept on this host, as sentences without a period. */

@@ -51,8 +51,11 @@ export function joinScripts(
 /** The lines of one table of iptables. */
 type Lines = readonly string[];
 
-/** What is installed first comes first: a packet is let through only once it would be translated. */
-const INSTALLATION_ORDER = ["mangle", "nat", "filter"];
+/**
+ * What is installed first comes first: a packet is let through only once it would be translated, and
+ * nothing leads to guests by 127.0.0.1 before others are kept from there (raw).
+ */
+const INSTALLATION_ORDER = ["raw", "mangle", "nat", "filter"];
 
 /**
  * iptables takes one table at a time, whole: `*TABLE`, lines, `COMMIT`. Each table is given once, and

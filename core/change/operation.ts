@@ -1,7 +1,13 @@
 /** What is to become of all networks of a host → the runs of programs that make it so. Pure. */
 import type { Command, Program, RuleProgram } from "../command.ts";
 import type { Installation } from "../record/record.ts";
-import { commandKey, type RemovalGroup, removalOf, type Step } from "./change.ts";
+import {
+  commandKey,
+  type NetworkChange,
+  type RemovalGroup,
+  removalOf,
+  type Step,
+} from "./change.ts";
 import { carriesRules, RULE_PROGRAMS } from "./join_scripts.ts";
 import { combineTasks, mergeTasks, type Task } from "./task.ts";
 import { arrangeZoneWork, isZoneWork } from "./zone_work.ts";
@@ -14,6 +20,8 @@ export interface Entering {
   readonly installation: Installation;
   /** Empty for a network without rules (mode `open`). */
   readonly steps: readonly Step[];
+  /** As in {@linkcode NetworkChange}. */
+  readonly adjustment?: NetworkChange["adjustment"];
 }
 
 /** What is to become of all networks of this host. */

@@ -16,8 +16,8 @@ export interface CommandEntry {
   readonly name: CommandName;
   /** What stands after the name, for the usage line. */
   readonly operands: string;
-  /** At most so many operands: none, or any number. */
-  readonly takesNetworks: boolean;
+  /** False: none at all. */
+  readonly takesOperands: boolean;
   /** What it does, as a line of the help: no capital, no period. */
   readonly summary: string;
   /** Paragraphs for `bridgewall help COMMAND`. */
@@ -29,7 +29,17 @@ export interface CommandEntry {
 }
 
 /** The words after `bridgewall`. */
-export type CommandName = "up" | "down" | "reload" | "plan" | "status" | "check" | "backends";
+export type CommandName =
+  | "up"
+  | "down"
+  | "reload"
+  | "plan"
+  | "status"
+  | "check"
+  | "publish"
+  | "unpublish"
+  | "masquerade"
+  | "backends";
 
 const ALL: OptionEntry = { name: "all", help: "take all networks" };
 
@@ -66,7 +76,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "up",
     operands: "NETWORK...",
-    takesNetworks: true,
+    takesOperands: true,
     summary: "install the firewall of networks",
     details: [
       NETWORK_HELP,
@@ -80,7 +90,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "down",
     operands: "NETWORK...",
-    takesNetworks: true,
+    takesOperands: true,
     summary: "take it back, from the record",
     details: [ACTIVE_HELP, "A network that is not active is no error."],
     options: [{ ...ALL, help: "all active networks" }],
@@ -89,7 +99,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "reload",
     operands: "[NETWORK...]",
-    takesNetworks: true,
+    takesOperands: true,
     summary: "remove and install again in one step",
     details: [
       ACTIVE_HELP + " Without one, all active networks are meant.",
@@ -103,7 +113,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "plan",
     operands: "NETWORK...",
-    takesNetworks: true,
+    takesOperands: true,
     summary: "print what up would run; needs no root, changes nothing",
     details: [
       NETWORK_HELP,
@@ -131,7 +141,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "status",
     operands: "[NETWORK...]",
-    takesNetworks: true,
+    takesOperands: true,
     summary: "show the active networks and their traffic",
     details: [ACTIVE_HELP + " Without one, all are shown."],
     options: [{ ...ALL, help: "all active networks" }],
@@ -140,16 +150,66 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "check",
     operands: "[NETWORK...]",
-    takesNetworks: true,
+    takesOperands: true,
     summary: "compare the live ruleset with the records; exit 3 on drift",
     details: [ACTIVE_HELP + " Without one, all are checked.", "Every difference is named."],
     options: [{ ...ALL, help: "all active networks" }],
     examples: ["bridgewall check", "bridgewall check default || bridgewall reload default"],
   },
   {
+    name: "publish",
+    operands: "NETWORK SPEC...",
+    takesOperands: true,
+    summary: "lead ports of the host to guests of an active network",
+    details: [
+      "A SPEC is [HOST-ADDRESS:]PORT[-PORT]:GUEST-ADDRESS[:PORT]/tcp, or /udp or /sctp: without " +
+      "HOST-ADDRESS on every address of the host, without the last PORT the same as on the host. " +
+      "IPv6 addresses stand in brackets.",
+      "A port that leads to a guest already is sent to the new one in one step. It stays published " +
+      "until `unpublish` or `down`; in the definition, <bridgewall:publish> does it for good.",
+    ],
+    options: [{ name: "localhost", help: "on 127.0.0.1 as well, for the host itself" }],
+    examples: [
+      "bridgewall publish default 8080:192.168.122.10:80/tcp",
+      "bridgewall publish default 192.0.2.1:5000-5010:192.168.122.10/udp",
+    ],
+  },
+  {
+    name: "unpublish",
+    operands: "NETWORK SPEC...",
+    takesOperands: true,
+    summary: "take published ports back",
+    details: [
+      "A SPEC is what `publish` takes, or its beginning: [HOST-ADDRESS:]PORT[-PORT]/tcp. " +
+      "A port that is not published is no error.",
+    ],
+    options: [],
+    examples: [
+      "bridgewall unpublish default 8080:192.168.122.10:80/tcp",
+      "bridgewall unpublish default 8080/tcp",
+    ],
+  },
+  {
+    name: "masquerade",
+    operands: "add|remove|list [PREFIX...]",
+    takesOperands: true,
+    summary: "translate what leaves prefixes that belong to no network",
+    details: [
+      "For containers, VPNs and whatever else is behind this host without a definition. Packets " +
+      "that leave a PREFIX get the host's address; nothing is let through or stopped.",
+      "Prefixes may lie inside one another: each stays until it is removed itself.",
+    ],
+    options: [],
+    examples: [
+      "bridgewall masquerade add 10.0.3.0/24 fd00:3::/64",
+      "bridgewall masquerade remove 10.0.3.0/24",
+      "bridgewall masquerade list --json",
+    ],
+  },
+  {
     name: "backends",
     operands: "",
-    takesNetworks: false,
+    takesOperands: false,
     summary: "list the backends this host can use, and why not the others",
     details: [],
     options: [],

@@ -28,10 +28,12 @@ export interface Manner {
 export interface Request {
   /** The command to run; `help` is a {@linkcode Wish} of its own. */
   readonly command: CommandName;
-  /** The operands as they were typed: names, paths, or `-` for standard input. */
-  readonly networks: readonly string[];
+  /** As they were typed: names of networks, paths, `-` for standard input, ports, prefixes. */
+  readonly operands: readonly string[];
   /** `--all`: every network that the command can work on. */
   readonly all: boolean;
+  /** `--localhost`, which only `publish` takes. */
+  readonly localhost: boolean;
   /** `--explain`, `--platform` and `--default-interface`, which only `plan` takes. */
   readonly plan: PlanOptions;
   /** `--backend`; absent: as configured. */
@@ -94,7 +96,7 @@ export function readArguments(words: readonly string[]): Wish {
   const entry = findCommand(wanted);
   refuseForeignOptions(entry, values);
   const [operand] = operands;
-  if (!entry.takesNetworks && operand !== undefined) {
+  if (!entry.takesOperands && operand !== undefined) {
     throw new UsageError(
       `Cannot take ${quoted(operand)}: \`bridgewall ${entry.name}\` has no operands`,
       `See \`bridgewall ${entry.name} --help\``,
@@ -103,15 +105,16 @@ export function readArguments(words: readonly string[]): Wish {
   return { kind: "run", request: readRequest(entry.name, operands, values) };
 }
 
-function readRequest(command: CommandName, networks: readonly string[], values: Values): Request {
+function readRequest(command: CommandName, operands: readonly string[], values: Values): Request {
   const backend = text(values, "backend");
   const config = text(values, "config");
   const stateDirectory = text(values, "state-dir");
   const wait = seconds(text(values, "wait"));
   return {
     command,
-    networks,
+    operands,
     all: values["all"] === true,
+    localhost: values["localhost"] === true,
     plan: readPlanOptions(values),
     noSysctl: values["no-sysctl"] === true,
     ...(backend === undefined ? {} : { backend }),

@@ -9,7 +9,7 @@ import { namedRecords, type NetworkArguments, refuseMissing } from "./read_defin
  * @throws {HostError} When a network that was named is not active.
  */
 export async function check(context: Context, names: NetworkArguments): Promise<CommandOutput> {
-  const { networks, drift } = await inspectRecords(context);
+  const { networks, masquerade, drift } = await inspectRecords(context);
   const records = networks.map(({ record }) => record);
   const all = names.all || names.names.length === 0;
   const { found, missing } = await namedRecords(context, records, { ...names, all });
@@ -19,8 +19,9 @@ export async function check(context: Context, names: NetworkArguments): Promise<
     all || network === undefined || asked.has(network)
   );
   if (differences.length === 0) {
+    const count = found.length + (all && masquerade !== undefined ? 1 : 0);
     context.messages.note(
-      found.length === 0 ? "No network is active" : `All as it should be: ${found.length} checked`,
+      count === 0 ? "No network is active" : `All as it should be: ${count} checked`,
     );
   }
   return {

@@ -1,6 +1,7 @@
 /** `bridgewall down`: takes the firewall of networks back, from their records alone. */
 import { StepFailedError } from "../change/step_error.ts";
 import { HostError } from "../host.ts";
+import { isMasquerade } from "../policy/masquerade.ts";
 import { quoted } from "../quoted.ts";
 import type { CommandOutput, Context } from "./context.ts";
 import { lockedForRemoval } from "./locked.ts";
@@ -16,7 +17,8 @@ import { runTransition } from "./transition.ts";
 export async function down(context: Context, names: NetworkArguments): Promise<CommandOutput> {
   const { messages } = context;
   const result = await lockedForRemoval(context, async (snapshot) => {
-    const { found, missing } = await namedRecords(context, snapshot.records, names);
+    const networks = snapshot.records.filter((record) => !isMasquerade(record));
+    const { found, missing } = await namedRecords(context, networks, names);
     const leaving = found.map(({ name }) => name);
     if (leaving.length > 0) await removeNetworks(context, snapshot, leaving);
     return { removed: leaving, inactive: missing };

@@ -1,6 +1,6 @@
 /** `bridgewall backends`: which backends this host can use, and why not the others. */
 import type { CommandOutput, Context } from "./context.ts";
-import { table } from "./status.ts";
+import { table } from "./table.ts";
 
 /** Exit code 4 when none can be used, or not the one that was asked for. */
 export async function listBackends(context: Context): Promise<CommandOutput> {

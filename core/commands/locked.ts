@@ -5,6 +5,8 @@ import { type FirewallBackend, NoBackendError } from "../firewall_backend.ts";
 import { HostError } from "../host.ts";
 import type { Context } from "./context.ts";
 import { NO_FACTS } from "./prepare.ts";
+import { quoted } from "../quoted.ts";
+import type { Record } from "../record/record.ts";
 import { settle } from "./settle.ts";
 import { lookAt, lookAtAll, type Snapshot, type Wanted } from "./snapshot.ts";
 
@@ -31,7 +33,7 @@ export async function locked<Result>(
   // Looked at further down, where it is waited for; until then it must not end the process.
   choice.catch(() => {});
   try {
-    return await underLock(context, wanted, choice, async (snapshot) => {
+    return await underLock(context, () => wanted, () => choice, async (snapshot) => {
       return await work(snapshot, await choice);
     });
   } catch (error) {
@@ -41,13 +43,51 @@ export async function locked<Result>(
   }
 }
 
+/**
+ * Like {@linkcode locked}, for work on one record: with the backend that holds it, as long as there is one.
+ *
+ * @param wanted What the work has to know, told from the records.
+ * @throws {HostError} When another backend than that was asked for.
+ */
+export async function lockedFor<Result>(
+  context: Context,
+  name: string,
+  wanted: (records: readonly Record[]) => Wanted,
+  work: (snapshot: Snapshot, backend: FirewallBackend) => Promise<Result>,
+): Promise<Result> {
+  const { host, backends, options } = context;
+  refuseUnprivileged(context);
+  let chosen: FirewallBackend | undefined;
+  const choose = async (records: readonly Record[]): Promise<FirewallBackend> => {
+    const held = records.find((record) => record.name === name)?.backend;
+    refuseOther(held, options.backend);
+    return chosen = await chooseBackend(backends, held ?? options.backend, host);
+  };
+  try {
+    return await underLock(context, wanted, choose, async (snapshot, backend) => {
+      return await work(snapshot, await backend);
+    });
+  } catch (error) {
+    if (!(error instanceof StepFailedError || error instanceof NoBackendError)) throw error;
+    throw chosen === undefined ? error : await explainUnusable(backends, chosen, host) ?? error;
+  }
+}
+
+function refuseOther(held: string | undefined, asked: string | undefined): void {
+  if (held === undefined || asked === undefined || held === asked) return;
+  throw new HostError(
+    `Cannot use the backend ${quoted(asked)}: the rules are in ${quoted(held)}`,
+    `Leave out \`--backend\`, or move all networks: \`bridgewall reload --backend ${asked}\``,
+  );
+}
+
 /** Like {@linkcode locked}, for work that only removes: the records say how, in whatever backend. */
 export async function lockedForRemoval<Result>(
   context: Context,
   work: (snapshot: Snapshot) => Promise<Result>,
 ): Promise<Result> {
   refuseUnprivileged(context);
-  return await underLock(context, { facts: NO_FACTS }, undefined, work);
+  return await underLock(context, () => ({ facts: NO_FACTS }), () => undefined, work);
 }
 
 function refuseUnprivileged({ host }: Context): void {
@@ -58,11 +98,11 @@ function refuseUnprivileged({ host }: Context): void {
   );
 }
 
-async function underLock<Result>(
+async function underLock<Result, Choice extends Promise<FirewallBackend> | undefined>(
   context: Context,
-  wanted: Wanted,
-  backend: Promise<FirewallBackend> | undefined,
-  work: (snapshot: Snapshot) => Promise<Result>,
+  wanted: (records: readonly Record[]) => Wanted,
+  choose: (records: readonly Record[]) => Choice,
+  work: (snapshot: Snapshot, backend: Choice) => Promise<Result>,
 ): Promise<Result> {
   const { host, backends, options, messages } = context;
   using _lock = await host.records.lock(
@@ -74,5 +114,7 @@ async function underLock<Result>(
     // What has to be put right first may need to know anything.
     records = await settle(context, await lookAtAll(host, backends, records));
   }
-  return await work(await lookAt(host, backends, records, wanted, backend));
+  const backend = choose(records);
+  const snapshot = await lookAt(host, backends, records, wanted(records), backend);
+  return await work(snapshot, backend);
 }

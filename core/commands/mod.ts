@@ -5,7 +5,9 @@ import { check } from "./check.ts";
 import type { CommandOutput, Context } from "./context.ts";
 import { down } from "./down.ts";
 import { listBackends } from "./list_backends.ts";
+import { masquerade } from "./masquerade.ts";
 import { plan } from "./plan.ts";
+import { publish, unpublish } from "./publish.ts";
 import { reload } from "./reload.ts";
 import { status } from "./status.ts";
 import { up } from "./up.ts";
@@ -19,7 +21,8 @@ import { up } from "./up.ts";
 export async function runCommandOf(request: Request, context: Context): Promise<CommandOutput> {
   const { backends, options } = context;
   if (options.backend !== undefined) namedBackend(backends, options.backend);
-  const names = { names: request.networks, all: request.all };
+  const { operands, localhost } = request;
+  const names = { names: operands, all: request.all };
   switch (request.command) {
     case "up":
       return await up(context, names);
@@ -33,6 +36,12 @@ export async function runCommandOf(request: Request, context: Context): Promise<
       return await status(context, names);
     case "check":
       return await check(context, names);
+    case "publish":
+      return await publish(context, { operands, localhost });
+    case "unpublish":
+      return await unpublish(context, { operands, localhost });
+    case "masquerade":
+      return await masquerade(context, operands);
     case "backends":
       return await listBackends(context);
   }

@@ -4,11 +4,13 @@ import { formatAddress } from "../address.ts";
 import type { Step } from "../change/change.ts";
 import { forwardingKey, forwardingSteps, missingForwarding } from "../change/forwarding.ts";
 import type { Entering } from "../change/operation.ts";
-import type { Answers, FirewallBackend, WantedNetwork } from "../firewall_backend.ts";
+import type { Answers, Facts, FirewallBackend, WantedNetwork } from "../firewall_backend.ts";
 import type { FactsWanted, HostFacts } from "../host.ts";
 import { makesBridge, type Network } from "../network/network.ts";
 import { networkFromElement } from "../network/parse_network.ts";
+import { keepRuntimePorts } from "../network/runtime_ports.ts";
 import { checkNetworkCollisions, checkRouteCollisions } from "../policy/check_collisions.ts";
+import { checkPublishedCollisions } from "../policy/check_published.ts";
 import { isEverything, subnetsOf } from "../network/subnets.ts";
 import { derivePolicy, type PlacedNetwork } from "../policy/derive_policy.ts";
 import { hasFixedName, placeNetworks } from "../policy/place_networks.ts";
@@ -96,12 +98,16 @@ export function prepareNetworks(networks: readonly Network[], situation: Situati
   const { facts, records, sysctl } = situation;
   const names = new Set(networks.map(({ name }) => name));
   const known = recordedNetworks(records);
-  const placed = placeNetworks(networks, {
+  const kept = networks.map((network) =>
+    keepRuntimePorts(network, known.get(network.name)?.network)
+  );
+  const placed = placeNetworks(kept.map(({ network }) => network), {
     interfaces: facts.interfaces,
     active: new Map([...known].map(([name, { bridge }]) => [name, bridge])),
   });
   const staying = [...known].filter(([name]) => !names.has(name)).map(([, network]) => network);
   checkNetworkCollisions(placed, staying);
+  checkPublishedCollisions(placed, staying);
   for (const one of placed) {
     const before = known.get(one.network.name)?.network;
     checkRouteCollisions(one, facts.routes, before === undefined ? [] : subnetsOf(before));
@@ -119,6 +125,7 @@ export function prepareNetworks(networks: readonly Network[], situation: Situati
     warnings: [
       ...warnings,
       ...placed.flatMap(routeWarnings),
+      ...kept.flatMap((one) => one.warnings),
       ...(sysctl ? [] : forwardingWarnings(policies, facts)),
     ],
   };
@@ -131,7 +138,11 @@ function routeWarnings({ network }: PlacedNetwork): readonly string[] {
   );
 }
 
-function forwardingWarnings(policies: readonly Policy[], facts: HostFacts): readonly string[] {
+/** What is not forwarded although it should be, where the settings are left alone. */
+export function forwardingWarnings(
+  policies: readonly Policy[],
+  facts: HostFacts,
+): readonly string[] {
   return missingForwarding(policies, facts).map((family) =>
     `${forwardingKey(facts.platform, family)} is 0, so nothing is forwarded until it is switched on`
   );
@@ -143,6 +154,8 @@ export interface Compiling extends Omit<Situation, "sysctl"> {
   readonly standing?: readonly Installation[];
   /** Networks that come as they were; the others come as the host is now. */
   readonly again?: ReadonlyMap<string, Installation>;
+  /** Policies that are true now, of networks that could be adjusted. */
+  readonly before?: Facts["before"];
 }
 
 /**
@@ -153,10 +166,18 @@ export interface Compiling extends Omit<Situation, "sysctl"> {
 export function compilePolicies(
   definitions: readonly XmlElement[],
   policies: readonly Policy[],
-  { backend, facts, answers, records, standing = records, again = new Map() }: Compiling,
+  { backend, facts, answers, records, standing = records, again = new Map(), before = new Map() }:
+    Compiling,
 ): Pick<Prepared, "entering" | "warnings" | "drifted"> {
   const compiled = policies.filter(isCompiled);
-  const change = backend.compile(compiled, { host: facts, records, standing, answers, again });
+  const change = backend.compile(compiled, {
+    host: facts,
+    records,
+    standing,
+    answers,
+    again,
+    before,
+  });
   const changes = new Map(change.networks.map((one) => [one.network, one]));
   const entering = definitions.flatMap((network, index): readonly Entering[] => {
     const policy = policies[index];
@@ -165,7 +186,9 @@ export function compilePolicies(
     const installation: Installation = one === undefined
       ? { network, removal: [] }
       : { network, backend: backend.name, removal: one.removal };
-    return [{ name: policy.network, installation, steps: one?.install ?? [] }];
+    const { install: steps = [], adjustment } = one ?? {};
+    const whole = { name: policy.network, installation, steps };
+    return [adjustment === undefined ? whole : { ...whole, adjustment }];
   });
   return {
     entering,

@@ -67,9 +67,13 @@ export async function namedRecords(
  */
 export function refuseMissing(missing: readonly string[]): void {
   const [first] = missing;
-  if (first === undefined) return;
+  if (first !== undefined) refuseInactive(first);
+}
+
+/** @throws {HostError} Always: the network has no record. */
+export function refuseInactive(name: string): never {
   throw new HostError(
-    `Network ${quoted(first)} is not active`,
+    `Network ${quoted(name)} is not active`,
     "See `bridgewall status` for those that are, or bring it up with `bridgewall up`",
   );
 }

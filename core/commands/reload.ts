@@ -3,6 +3,7 @@ import type { Step } from "../change/change.ts";
 import { forwardingSteps } from "../change/forwarding.ts";
 import { HostError } from "../host.ts";
 import type { Policy } from "../policy/policy.ts";
+import { isMasquerade } from "../policy/masquerade.ts";
 import { quoted } from "../quoted.ts";
 import type { CommandOutput, Context } from "./context.ts";
 import { locked } from "./locked.ts";
@@ -42,8 +43,17 @@ export async function reload(context: Context, names: NetworkArguments): Promise
   });
   reloaded.forEach((one) => messages.note(sentence(one)));
   if (reloaded.length === 0) messages.note("No network is active");
-  const moved = reloaded.filter(({ from, to }) => from !== to);
-  return { text: [], json: { reloaded: reloaded.map(({ name }) => name), moved }, exitCode: 0 };
+  const networks = reloaded.filter((one) => !isMasquerade(one));
+  const moved = networks.filter(({ from, to }) => from !== to);
+  return {
+    text: [],
+    json: {
+      reloaded: networks.map(({ name }) => name),
+      moved,
+      masquerade: networks.length < reloaded.length,
+    },
+    exitCode: 0,
+  };
 }
 
 /** A network, and its backend before and after; null where it has no rules. */
@@ -54,10 +64,11 @@ interface Reloaded {
 }
 
 function sentence({ name, from, to }: Reloaded): string {
-  const network = `Network ${quoted(name)}`;
-  return from === to || to === null
-    ? `${network} is up again`
-    : `${network} is up again, and has moved from ${from} to ${to}`;
+  const move = from === to || to === null ? "" : ` moved from ${from} to ${to}`;
+  if (isMasquerade({ name })) {
+    return `Masqueraded prefixes are loaded again${move && `, and have${move}`}`;
+  }
+  return `Network ${quoted(name)} is up again${move && `, and has${move}`}`;
 }
 
 /** Rules come back even where forwarding cannot be switched on: without them everything would pass. */

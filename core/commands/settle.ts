@@ -6,11 +6,13 @@ import { runOperation } from "../change/run_operation.ts";
 import { StepFailedError } from "../change/step_error.ts";
 import { isZoneWork } from "../change/zone_work.ts";
 import { NoBackendError } from "../firewall_backend.ts";
+import { isMasquerade } from "../policy/masquerade.ts";
 import { quoted } from "../quoted.ts";
 import { type Installation, installationsOf, type Record } from "../record/record.ts";
 import { activeRecord } from "./active_record.ts";
 import type { Context } from "./context.ts";
 import { type NamedInstallation, rebuildOf, recompile } from "./recompile.ts";
+import { endConnectionsOf } from "./end_connections.ts";
 import { lookAtAll, type Snapshot } from "./snapshot.ts";
 
 /**
@@ -91,7 +93,16 @@ async function settleAs(
     const record = interrupted.find(({ name }) => name === one.name);
     return activeRecord(one, outcome, record === undefined ? [] : installationsOf(record));
   });
+  const stale = await endConnectionsOf(
+    host,
+    interrupted.flatMap((record) =>
+      installationsOf(record).map((one) => ({ ...one, name: record.name }))
+    ),
+    active,
+    true,
+  );
   for (const record of active) await host.records.write(record);
+  stale.forEach((warning) => messages.warn(warning));
   outcome.warnings.forEach((warning) => messages.warn(warning));
   for (const record of interrupted) {
     const now = active.find(({ name }) => name === record.name);
@@ -103,7 +114,9 @@ async function settleAs(
 }
 
 function sentence(interrupted: Record, now: Record | undefined): string {
-  const network = `network ${quoted(interrupted.name)}`;
+  const network = isMasquerade(interrupted)
+    ? "masqueraded prefixes"
+    : `network ${quoted(interrupted.name)}`;
   if (interrupted.state === "removing") {
     return `Finished taking down ${network}: an earlier command was interrupted`;
   }

@@ -1,12 +1,21 @@
 /** `bridgewall status`: the active networks. */
-import { formatSubnet } from "../address.ts";
+import { formatAddress, formatSubnet } from "../address.ts";
 import type { Traffic } from "../firewall_backend.ts";
+import { formatPorts } from "../network/network.ts";
+import {
+  formatListener,
+  formatSpec,
+  formatTarget,
+  type PublishedPort,
+} from "../network/published_port.ts";
 import { subnetsOf } from "../network/subnets.ts";
-import type { NetworkPolicy } from "../policy/policy.ts";
+import { MASQUERADE, type NetworkPolicy } from "../policy/policy.ts";
 import { printable } from "../quoted.ts";
 import type { CommandOutput, Context } from "./context.ts";
 import { driftSentence, type InspectedNetwork, inspectRecords } from "./inspect_records.ts";
+import { prefixRows, prefixTable } from "./prefix_table.ts";
 import { namedRecords, type NetworkArguments, refuseMissing } from "./read_definitions.ts";
+import { bytes, countedText, table } from "./table.ts";
 
 /**
  * Shows the networks that were named, else all: where they are, their traffic and their drift.
@@ -14,7 +23,7 @@ import { namedRecords, type NetworkArguments, refuseMissing } from "./read_defin
  * @throws {HostError} When a network that was named is not active.
  */
 export async function status(context: Context, names: NetworkArguments): Promise<CommandOutput> {
-  const { networks, drift } = await inspectRecords(context);
+  const { networks, masquerade, drift } = await inspectRecords(context);
   const all = names.all || names.names.length === 0;
   const records = networks.map(({ record }) => record);
   const { found, missing } = await namedRecords(context, records, { ...names, all });
@@ -27,16 +36,23 @@ export async function status(context: Context, names: NetworkArguments): Promise
     return { ...one, drift: own };
   });
   if (rows.length === 0) context.messages.note("No network is active");
+  // Who names networks asks for nothing else.
+  const prefixes = all ? masquerade : undefined;
+  const others = drift.filter(({ network }) => all && network === MASQUERADE);
   return {
-    text: rows.length === 0 ? [] : [
-      ...table([
-        ["NETWORK", "MODE", "BRIDGE", "SUBNETS", "BACKEND", "OUT", "IN", "REJECTED", "STATE"],
-        ...rows.map((row) => cells(row, row.drift.length)),
+    text: [
+      ...(rows.length === 0 ? [] : [
+        ...table([
+          ["NETWORK", "MODE", "BRIDGE", "SUBNETS", "BACKEND", "OUT", "IN", "REJECTED", "STATE"],
+          ...rows.map((row) => cells(row, row.drift.length)),
+        ]),
       ]),
-      ...[...new Set(rows.flatMap((row) => row.drift.map(driftSentence)))],
+      ...apart(publishedTable(rows)),
+      ...apart(prefixTable(prefixes)),
+      ...new Set([...rows.flatMap((row) => row.drift), ...others].map(driftSentence)),
     ],
     json: {
-      networks: rows.map(({ record, network, policy, traffic, drift: own }) => ({
+      networks: rows.map(({ record, network, policy, traffic, counted, drift: own }) => ({
         name: record.name,
         mode: policy.mode,
         bridge: bridgeOf(policy),
@@ -44,8 +60,10 @@ export async function status(context: Context, names: NetworkArguments): Promise
         backend: record.backend ?? null,
         state: record.state,
         traffic: traffic ?? null,
+        published: network.published.map((port) => publishedRow(port, counted)),
         drift: own.map(({ difference }) => difference),
       })),
+      masquerade: prefixRows(prefixes),
     },
     exitCode: 0,
   };
@@ -68,30 +86,42 @@ function cells(
   ];
 }
 
+/** Published ports with what they have carried, for people; empty without any. */
+function publishedTable(networks: readonly InspectedNetwork[]): readonly string[] {
+  const rows = networks.flatMap(({ record, network, counted }) =>
+    network.published.map((port) => {
+      const traffic = counted.get(formatSpec(port));
+      return [
+        printable(record.name),
+        formatListener(port) + (port.localhost ? " and 127.0.0.1" : ""),
+        formatTarget(port),
+        traffic === undefined ? "-" : countedText(traffic),
+      ];
+    })
+  );
+  return rows.length === 0 ? [] : table([["NETWORK", "PUBLISHED", "GUEST", "TRAFFIC"], ...rows]);
+}
+
+function publishedRow(
+  port: PublishedPort,
+  counted: ReadonlyMap<string, Traffic>,
+): Readonly<Record<string, unknown>> {
+  const { protocol, hostAddress, ports, localhost, runtime } = port;
+  return {
+    protocol,
+    address: hostAddress === undefined ? null : formatAddress(hostAddress),
+    port: formatPorts(ports),
+    to: formatTarget(port),
+    localhost,
+    runtime,
+    traffic: counted.get(formatSpec(port)) ?? null,
+  };
+}
+
+function apart(lines: readonly string[]): readonly string[] {
+  return lines.length === 0 ? [] : ["", ...lines];
+}
+
 function bridgeOf(policy: NetworkPolicy): string | null {
   return policy.kind === "bridged" ? null : policy.bridge;
-}
-
-const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
-
-function bytes(traffic: Traffic | undefined): string {
-  if (traffic === undefined) return "-";
-  let value = traffic.bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < UNITS.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return `${unit === 0 ? value : value.toFixed(1)} ${UNITS[unit] ?? ""}`;
-}
-
-/** Columns as wide as their widest cell, two spaces apart. */
-export function table(rows: readonly (readonly string[])[]): readonly string[] {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => [...(row[column] ?? "")].length))
-  );
-  return rows.map((row) =>
-    row.map((cell, column) => cell + " ".repeat((widths[column] ?? 0) - [...cell].length))
-      .join("  ").trimEnd()
-  );
 }

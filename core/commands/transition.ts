@@ -5,8 +5,9 @@ import type { RecordStore } from "../host.ts";
 import { type Installation, type Record, RecordError } from "../record/record.ts";
 import type { Context } from "./context.ts";
 import { activeRecord } from "./active_record.ts";
+import { endConnectionsOf } from "./end_connections.ts";
 import type { Prepared } from "./prepare.ts";
-import { rebuildOf, recompile } from "./recompile.ts";
+import { type NamedInstallation, rebuildOf, recompile } from "./recompile.ts";
 import { lookAtAll, type Snapshot } from "./snapshot.ts";
 
 /** What is to change. */
@@ -32,13 +33,18 @@ export function operationOf(
   whole: () => Promise<Snapshot> = () => Promise.resolve(snapshot),
 ): Operation {
   const { moving, staying } = splitRecords(snapshot, transition);
-  const { entering, settings, drifted = false } = transition;
+  const { settings, drifted = false } = transition;
+  const isAdjusted = transition.entering.every(({ adjustment }) => adjustment !== undefined);
+  const entering = isAdjusted
+    ? transition.entering.map((one) => ({ ...one, steps: one.adjustment ?? [] }))
+    : transition.entering;
   const standing = [
     ...staying,
     ...entering.map(({ name, installation }) => ({ name, ...installation })),
   ];
   return {
-    leaving: moving,
+    // What is adjusted stands, and what differs is in the steps.
+    leaving: isAdjusted ? moving.filter(({ name }) => transition.leaving.includes(name)) : moving,
     staying,
     entering,
     settings,
@@ -81,11 +87,12 @@ export async function runTransition(
     await announce(host.records, snapshot, transition);
     const outcome = await runOperation(host, operation, progress);
     progress.installed = true;
+    const stale = await endStale(context, snapshot, transition, outcome);
     await confirm(host.records, snapshot, transition, outcome);
     if (operation.drifted === true) {
       messages.note("All rules were made anew: somebody had changed what stood");
     }
-    outcome.warnings.forEach((warning) => messages.warn(warning));
+    [...outcome.warnings, ...stale].forEach((warning) => messages.warn(warning));
   } catch (error) {
     if (error instanceof NotRestoredError || !(error instanceof Error)) throw error;
     if (progress.installed) await announceAgain(host.records, snapshot, transition, error);
@@ -93,6 +100,27 @@ export async function runTransition(
     await restoreRecords(host.records, snapshot, transition, restored);
     throw error;
   }
+}
+
+/** Where all was made anew, what stood may not have led where it should. */
+async function endStale(
+  { host }: Context,
+  { records }: Snapshot,
+  { leaving, entering }: Transition,
+  { rebuilt }: Outcome,
+): Promise<readonly string[]> {
+  const names = new Set([...leaving, ...entering.map(({ name }) => name)]);
+  const touched = records.filter(({ name }) => names.has(name));
+  return await endConnectionsOf(
+    host,
+    touched,
+    (rebuilt ?? entering).map(named),
+    rebuilt !== undefined,
+  );
+}
+
+function named({ name, installation }: Entering): NamedInstallation {
+  return { name, ...installation };
 }
 
 /** Before anything runs: what stands, what will stand, and how to take either back. */
@@ -143,7 +171,7 @@ async function confirm(
 
 /** Installs what stood before an operation that failed halfway. */
 async function bringBack(
-  { host }: Context,
+  { host, messages }: Context,
   whole: () => Promise<Snapshot>,
   failed: Transition,
   error: Error,
@@ -159,6 +187,13 @@ async function bringBack(
     settings: [],
     rebuild: async () => rebuildOf(await whole(), [...staying, ...moving], leaving),
   }, error);
+  const stale = await endConnectionsOf(
+    host,
+    failed.entering.map(named),
+    (outcome.rebuilt ?? entering).map(named),
+    true,
+  );
+  stale.forEach((warning) => messages.warn(warning));
   return (outcome.rebuilt ?? entering).map((one) => {
     const before = snapshot.records.find(({ name }) => name === one.name);
     return activeRecord(one, outcome, [], before?.left);

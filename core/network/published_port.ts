@@ -82,6 +82,32 @@ export function parseSpec(
   return publishedPort(address === undefined ? words : { ...words, address });
 }
 
+/** A published port by its host's end alone, or as a whole. */
+export interface NamedPort {
+  /** As {@linkcode formatListener} writes it. */
+  readonly listener: string;
+  /** Absent when the guest was not named: wherever it leads. */
+  readonly whole?: PublishedPort;
+}
+
+const LISTENER = new RegExp(String.raw`^(?:(${ADDRESS}):)?(\d+(?:-\d+)?)\/([a-z]+)$`);
+
+/**
+ * Reads what `unpublish` is given: what `publish` takes, or the host's end of it, `8080/tcp`.
+ *
+ * @throws {PublishedPortError} When it is neither.
+ */
+export function parseNamedPort(spec: string): NamedPort {
+  const [matched, address, ports = "", protocol = ""] = LISTENER.exec(spec) ?? [];
+  if (matched === undefined) {
+    const whole = parseSpec(spec, { localhost: false });
+    return { listener: formatListener(whole), whole };
+  }
+  const host = address === undefined ? {} : { hostAddress: readAddress(address) };
+  const listener = { ...host, ports: readPorts(ports), protocol: readProtocol(protocol) };
+  return { listener: formatListener(listener) };
+}
+
 /** What is written of a published port, in a definition or on the command line. */
 export interface PublishedPortWords {
   /** One of {@linkcode TRANSPORT_PROTOCOLS}, to be checked. */
@@ -105,13 +131,7 @@ export interface PublishedPortWords {
  */
 export function publishedPort(words: PublishedPortWords): PublishedPort {
   const { localhost, runtime } = words;
-  const protocol = TRANSPORT_PROTOCOLS.find((known) => known === words.protocol);
-  if (protocol === undefined) {
-    throw new PublishedPortError(
-      `Cannot publish the protocol ${quoted(words.protocol)}`,
-      `Choose one of ${TRANSPORT_PROTOCOLS.join(", ")}`,
-    );
-  }
+  const protocol = readProtocol(words.protocol);
   const ports = readPorts(words.ports);
   const [matched, guestText = "", guestPortsText] = TARGET.exec(words.to) ?? [];
   if (matched === undefined) {
@@ -128,6 +148,15 @@ export function publishedPort(words: PublishedPortWords): PublishedPort {
   if (hostAddress === undefined) return { ...common, localhost };
   // It is 127.0.0.1 itself then.
   return { ...common, hostAddress, localhost: localhost && !isLoopback(hostAddress) };
+}
+
+function readProtocol(text: string): TransportProtocol {
+  const protocol = TRANSPORT_PROTOCOLS.find((known) => known === text);
+  if (protocol !== undefined) return protocol;
+  throw new PublishedPortError(
+    `Cannot publish the protocol ${quoted(text)}`,
+    `Choose one of ${TRANSPORT_PROTOCOLS.join(", ")}`,
+  );
 }
 
 function readPorts(text: string): PortRange {
@@ -233,7 +262,9 @@ export function formatTarget({ guest, guestPorts }: PublishedPort): string {
 }
 
 /** The host's end: `192.0.2.1:8080/tcp`, or `8080/tcp` for any address. */
-export function formatListener({ hostAddress, ports, protocol }: PublishedPort): string {
+export function formatListener(
+  { hostAddress, ports, protocol }: Pick<PublishedPort, "hostAddress" | "ports" | "protocol">,
+): string {
   const address = hostAddress === undefined ? "" : `${bracketed(hostAddress)}:`;
   return `${address}${formatPorts(ports)}/${protocol}`;
 }

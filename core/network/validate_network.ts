@@ -3,6 +3,7 @@ import { compareSubnets, formatSubnet, overlaps } from "../address.ts";
 import type { Subnet } from "../address.ts";
 import { isBridgeTemplate, makesBridge } from "./network.ts";
 import type { Network } from "./network.ts";
+import { findSharedPort, formatListener } from "./published_port.ts";
 import { exclusiveSubnets } from "./subnets.ts";
 import { NetworkDefinitionError } from "./network_error.ts";
 import { quoted } from "../quoted.ts";
@@ -34,6 +35,24 @@ export function validateTogether(networks: readonly DefinedNetwork[]): void {
     checkBridge(defined, bridges);
   }
   checkSubnets(networks);
+  checkPublished(networks);
+}
+
+function checkPublished(networks: readonly DefinedNetwork[]): void {
+  const owned = networks.flatMap((owner) =>
+    owner.network.published.map((published) => ({ published, owner }))
+  );
+  const [one, other] = findSharedPort(owned) ?? [];
+  if (one === undefined || other === undefined) return;
+  const [earlier, later] = networks.indexOf(one.owner) < networks.indexOf(other.owner)
+    ? [one, other]
+    : [other, one];
+  refuse(
+    later.owner,
+    `Port ${formatListener(later.published)} of network ${quoted(later.owner.network.name)} is ` +
+      `published by ${describe(earlier.owner)}`,
+    "Choose another port for one of the two",
+  );
 }
 
 type Seen = Map<string, DefinedNetwork>;

@@ -42,10 +42,11 @@ const ZONE_PROGRAMS: readonly Program[] = ["busctl", "firewall-cmd", "rm"];
 
 /** Programs that a removal of each backend may run. Nothing else is ever replayed. */
 const REMOVAL_PROGRAMS: ReadonlyMap<string, readonly Program[]> = new Map([
-  ["firewalld", [...ZONE_PROGRAMS, "tc"]],
-  ["nftables", ["nft", "tc", ...ZONE_PROGRAMS]],
+  ["firewalld", [...ZONE_PROGRAMS, "tc", "sysctl"]],
+  ["nftables", ["nft", "tc", "sysctl", ...ZONE_PROGRAMS]],
   ["iptables", [
     ...ZONE_PROGRAMS,
+    "sysctl",
     "iptables-nft-restore",
     "iptables-legacy-restore",
     "ip6tables-nft-restore",
@@ -207,11 +208,18 @@ function readAction(
   const asked = action.attributes["program"];
   const program = programs.find((known) => known === asked) ??
     refuse(`it asks for the program ${quoted(asked ?? "")}, which no removal runs`);
-  const args = child(action, "args") ?? refuse("an <action> has no <args>");
+  const items = child(action, "args") ?? refuse("an <action> has no <args>");
+  const args = children(items, "item").map(textOf);
+  if (
+    program === "sysctl" &&
+    !/^-q -w net\/ipv4\/conf\/[^/ ]+\/route_localnet=0$/.test(args.join(" "))
+  ) {
+    refuse("it asks for a setting of the host that no removal changes");
+  }
   const stdin = child(action, "stdin");
   return {
     program,
-    args: children(args, "item").map(textOf),
+    args,
     ...(stdin === undefined ? {} : { stdin: textOf(stdin) }),
   };
 }

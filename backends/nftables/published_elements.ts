@@ -1,0 +1,105 @@
+/** Published ports → members of the maps and sets that are looked up for them. */
+import { type Family, formatAddress } from "../../core/address.ts";
+import { formatPorts, type PortRange } from "../../core/network/network.ts";
+import { listeners, type PublishedPort } from "../../core/network/published_port.ts";
+import type { FamilyPolicy } from "../../core/policy/policy.ts";
+import type { Element } from "./objects.ts";
+
+/**
+ * Ranges of more ports than these are one element of a map with ranges, where that can say it: the kernel
+ * moves a packet to another address or to another port, but not to another port by a difference.
+ */
+const MANY = 128;
+
+/** The members for all ports that a family publishes, each of them once. */
+export function publishedElements(
+  { family, published }: FamilyPolicy,
+): readonly Element[] {
+  const elements = [
+    ...published.flatMap((one) => translations(one, family)),
+    ...published.flatMap(targetElements),
+    ...rangeTargets(published, family),
+  ];
+  // Two ports of the host may lead to the same one of a guest.
+  return [...new Map(elements.map((one) => [`${one.collection} ${one.key}`, one])).values()];
+}
+
+/** Whether the ports are one range, and not elements by themselves. */
+function isRange({ ports, guestPorts }: PublishedPort): boolean {
+  return ports.end - ports.start >= MANY && ports.start === guestPorts.start;
+}
+
+function translations(published: PublishedPort, family: Family): readonly Element[] {
+  const { protocol, ports, guest, guestPorts } = published;
+  const address = formatAddress(guest);
+  return listeners(published).flatMap((listener): readonly Element[] => {
+    const [any, before] = listener === "any" ? ["_any", ""] as const : [
+      "",
+      `${formatAddress(listener)} . `,
+    ] as const;
+    if (isRange(published)) {
+      return [{
+        collection: `publish${any}_ranges_${family}`,
+        key: `${before}${protocol} . ${formatPorts(ports)}`,
+        value: address,
+      }];
+    }
+    return numbers(ports).map((port) => ({
+      collection: `publish${any}_${family}`,
+      key: `${before}${protocol} . ${port}`,
+      value: `${address} . ${port - ports.start + guestPorts.start}`,
+    }));
+  });
+}
+
+function numbers({ start, end }: PortRange): readonly number[] {
+  return Array.from({ length: end - start + 1 }, (_, index) => start + index);
+}
+
+function targetElements(published: PublishedPort): readonly Element[] {
+  return targetsOf(published).filter(({ collection }) => !isRangeSet(collection));
+}
+
+/**
+ * Where a port leads, for the set that lets it through; the counters of these elements tell what it has
+ * carried. Of a range the collection alone is meant: its element may be a larger one.
+ */
+export function targetsOf(published: PublishedPort): readonly Element[] {
+  const { protocol, guest, guestPorts } = published;
+  const { family } = guest;
+  const before = `${protocol} . ${formatAddress(guest)} . `;
+  if (isRange(published)) {
+    const key = `${before}${formatPorts(guestPorts)}`;
+    return [{ collection: `published_ranges_${family}`, key }];
+  }
+  return numbers(guestPorts)
+    .map((port) => ({ collection: `published_${family}`, key: `${before}${port}` }));
+}
+
+function isRangeSet(collection: Element["collection"]): boolean {
+  return collection.startsWith("published_ranges_");
+}
+
+/** Ranges of a guest that overlap (the same ports of two addresses of the host) are one. */
+function rangeTargets(published: readonly PublishedPort[], family: Family): readonly Element[] {
+  const groups = Map.groupBy(
+    published.filter(isRange),
+    ({ protocol, guest }) => `${protocol} . ${formatAddress(guest)}`,
+  );
+  return [...groups].flatMap(([target, ranges]) =>
+    mergeRanges(ranges.map(({ guestPorts }) => guestPorts)).map((range): Element => ({
+      collection: `published_ranges_${family}`,
+      key: `${target} . ${formatPorts(range)}`,
+    }))
+  );
+}
+
+function mergeRanges(ranges: readonly PortRange[]): readonly PortRange[] {
+  const merged: PortRange[] = [];
+  for (const range of ranges.toSorted((one, other) => one.start - other.start)) {
+    const last = merged.at(-1);
+    if (last === undefined || range.start > last.end) merged.push(range);
+    else merged[merged.length - 1] = { start: last.start, end: Math.max(last.end, range.end) };
+  }
+  return merged;
+}

@@ -1,0 +1,61 @@
+/** Records before and after a change → the connections that do not go on. */
+import { endStaleConnections, type PortChanges } from "../change/stale_connections.ts";
+import type { Host } from "../host.ts";
+import { isElementNamed } from "../network/element_reader.ts";
+import { formatSpec, type PublishedPort } from "../network/published_port.ts";
+import { isMasquerade } from "../policy/masquerade.ts";
+import { RecordError } from "../record/record.ts";
+import { recordedNetwork } from "./prepare.ts";
+import type { NamedInstallation } from "./recompile.ts";
+
+/**
+ * Ends the connections for which published ports lead elsewhere than before, or nowhere.
+ *
+ * @param before What stood of the networks that a change touched.
+ * @param after What stands of them, and of others that were made anew with them.
+ * @param isUnsure True when what stood may not have led where it should: all of it is new then.
+ * @returns Warnings: connections that may go on as they were.
+ */
+export async function endConnectionsOf(
+  host: Host,
+  before: readonly NamedInstallation[],
+  after: readonly NamedInstallation[],
+  isUnsure: boolean,
+): Promise<readonly string[]> {
+  // pf ends states itself.
+  if (host.platform !== "linux") return [];
+  try {
+    return await endStaleConnections(host, portChanges(before, after, isUnsure));
+  } catch (error) {
+    // A definition that this program does not take: the rules are right all the same.
+    if (!(error instanceof RecordError)) throw error;
+    return [`Connections to published ports may go on as they were: ${error.message}`];
+  }
+}
+
+function portChanges(
+  before: readonly NamedInstallation[],
+  after: readonly NamedInstallation[],
+  isUnsure: boolean,
+): PortChanges {
+  const [old, now] = [portsOf(before), portsOf(after)];
+  const [had, has] = [new Set(old.map(keyOf)), new Set(now.map(keyOf))];
+  return {
+    added: isUnsure ? now : now.filter((port) => !had.has(keyOf(port))),
+    removed: old.filter((port) => !has.has(keyOf(port))),
+  };
+}
+
+/** Most networks publish nothing, and are not read again for it. */
+function portsOf(installations: readonly NamedInstallation[]): readonly PublishedPort[] {
+  return installations.filter((one) => !isMasquerade(one) && hasMetadata(one))
+    .flatMap((one) => recordedNetwork(one).network.published);
+}
+
+function hasMetadata({ network }: NamedInstallation): boolean {
+  return network.children.some((node) => isElementNamed(node, "metadata"));
+}
+
+function keyOf(published: PublishedPort): string {
+  return `${formatSpec(published)} ${published.localhost}`;
+}

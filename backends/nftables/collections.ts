@@ -14,7 +14,7 @@ export interface Collection {
 }
 
 /** Chains by the interface, or by an address of the host. */
-const VERDICTS = {
+export const VERDICTS = {
   from_bridge: { kind: "map", type: "ifname : verdict" },
   to_bridge: { kind: "map", type: "ifname : verdict" },
   translate_from_bridge: { kind: "map", type: "ifname : verdict" },
@@ -33,9 +33,11 @@ export const PUBLISHING = [
   "published_ranges",
 ] as const;
 
-const MASQUERADING = ["masquerade", "masquerade_within"] as const;
+/** Those of the prefixes of no network. */
+export const MASQUERADING = ["masquerade", "masquerade_within"] as const;
 
-type OfFamily = (typeof PUBLISHING | typeof MASQUERADING)[number];
+/** A map or a set that each family has. */
+export type OfFamily = (typeof PUBLISHING | typeof MASQUERADING)[number];
 
 /** The name of a map or a set. */
 export type CollectionName = keyof typeof VERDICTS | `${OfFamily}_${Family}`;

@@ -15,7 +15,8 @@ import { collection, type CollectionName, declaration } from "./collections.ts";
 import { type Listing, readListing } from "./listing.ts";
 import type { Element, Rule } from "./objects.ts";
 import { targetsOf } from "./published_elements.ts";
-import { counterNames, rulesetOf } from "./ruleset.ts";
+import { counterNames } from "./counter_names.ts";
+import { rulesetOf } from "./ruleset.ts";
 import { subnetWord } from "./script.ts";
 import { canonicalStatements } from "./statement.ts";
 

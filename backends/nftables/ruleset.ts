@@ -17,34 +17,27 @@
  * network would need intervals there, which cost nft the reading of the whole map for each change
  * (and nft 1.0.6 sends their elements before the chains they jump to).
  */
-import {
-  type Family,
-  formatAddress,
-  formatRange,
-  parseSubnet,
-  type Subnet,
-  withoutContained,
-} from "../../core/address.ts";
-import { formatPorts } from "../../core/network/network.ts";
 import { needsLocalhost } from "../../core/network/published_port.ts";
-import {
-  type CompiledPolicy,
-  type FamilyPolicy,
-  type FilteredPolicy,
-  type MasqueradePolicy,
-  NEVER_TRANSLATED,
-  type Translation,
+import type {
+  CompiledPolicy,
+  FamilyPolicy,
+  FilteredPolicy,
+  MasqueradePolicy,
 } from "../../core/policy/policy.ts";
 import type { Element, ObjectGroup, Rule, Ruleset } from "./objects.ts";
 import { publishedElements } from "./published_elements.ts";
 import {
+  among,
   commentString,
   interfaceString,
   objectName,
-  PROTOCOLS,
-  subnetSet,
+  objectString,
   subnetWord,
+  words,
 } from "./script.ts";
+import { translationGroup } from "./translation_rules.ts";
+import { counterNames } from "./counter_names.ts";
+import { hairpinGroup, PUBLISHED, publishedRules } from "./published_rules.ts";
 import {
   FORWARD,
   GUARD,
@@ -53,17 +46,6 @@ import {
   POSTROUTING,
   publishingOf,
 } from "./shared_objects.ts";
-
-/** The names of the counters that `status` reads. */
-export function counterNames(
-  bridge: string,
-): Readonly<Record<"out" | "in" | "rejected", string>> {
-  return {
-    out: objectName("out", bridge),
-    in: objectName("in", bridge),
-    rejected: objectName("rejected", bridge),
-  };
-}
 
 /** The objects that make a policy true. @throws What {@linkcode networkRuleset} throws. */
 export function rulesetOf(policy: CompiledPolicy): Ruleset {
@@ -213,152 +195,8 @@ function outsideToGuests(policy: FilteredPolicy, family: FamilyPolicy): readonly
   }];
 }
 
-/**
- * Connections that were sent to a published port, in one direction, and what complains about them (ICMP:
- * a path may not take packets as large as they are). Who has not been sent there by us is not in the set.
- */
-function publishedRules(
-  policy: FilteredPolicy,
-  { family, subnets, published }: FamilyPolicy,
-  direction: "original" | "reply",
-): readonly Rule[] {
-  if (published.length === 0) return [];
-  const [side, port] = direction === "reply" ? ["saddr", "sport"] : ["daddr", "dport"];
-  const protocol = PROTOCOLS[family];
-  const names = counterNames(policy.bridge);
-  const end = direction === "reply"
-    ? `counter name ${objectString(names.out)} return`
-    : `counter name ${objectString(names.in)} accept`;
-  const translated = `ct direction ${direction} ct status dnat`;
-  const say = (text: string): string => commentString(policy.network, text);
-  return [
-    ...PUBLISHED.map((set): Rule => ({
-      statements:
-        `${translated} meta l4proto . ${protocol} ${side} . th ${port} @${set}_${family} ${end}`,
-      comment: say(direction === "reply" ? "from published ports" : "to published ports"),
-    })),
-    {
-      statements: `${translated} ct state related meta l4proto ${ICMP[family]} ` +
-        `${protocol} ${side} ${subnetSet(subnets)} ${end}`,
-      comment: say("errors about published ports"),
-    },
-  ];
-}
-
-/** What may come to a guest because of a published port: one by one, and many at once. */
-const PUBLISHED = ["published", "published_ranges"] as const;
-
-const ICMP: Readonly<Record<Family, string>> = { ipv4: "icmp", ipv6: "ipv6-icmp" };
-
-/** What comes back to the bridge, and what the host sends from an address that no guest could answer. */
-function hairpinGroup(policy: FilteredPolicy, families: readonly FamilyPolicy[]): ObjectGroup {
-  const { network, bridge } = policy;
-  const chain = objectName("hairpin", bridge);
-  const key = interfaceString(bridge);
-  const isLocal = families.some(({ published }) => published.some(needsLocalhost));
-  return {
-    shared: HAIRPIN,
-    chains: [{
-      name: chain,
-      comment: commentString(network, "its guests ask for its published ports"),
-      rules: [
-        { statements: `iifname ${key} masquerade`, comment: commentString(network, "guests") },
-        ...(isLocal
-          ? [{
-            statements: "ip saddr 127.0.0.0/8 masquerade",
-            comment: commentString(network, "the host itself, by 127.0.0.1"),
-          }]
-          : []),
-      ],
-    }],
-    elements: [{ collection: "hairpin", key, value: `jump ${chain}` }],
-    counters: [],
-  };
-}
-
 /** Connections with a translated source, and those that a helper (FTP) expected because of one. */
 const TRANSLATED = "ct status expected,snat";
 
 /** Translation is decided in postrouting, behind us, for packets whose connection is new. */
 const TO_BE_TRANSLATED = "ct state new,related ct status ! confirmed";
-
-function translationGroup(
-  policy: FilteredPolicy,
-  families: readonly FamilyPolicy[],
-): ObjectGroup {
-  const { network, bridge } = policy;
-  const chain = objectName("nat", bridge);
-  const value = `jump ${chain}`;
-  return {
-    shared: POSTROUTING,
-    chains: [{
-      name: chain,
-      comment: commentString(network, "source addresses of its guests"),
-      rules: families.flatMap((family) => translationRules(network, family)),
-    }],
-    elements: [
-      { collection: "translate_from_bridge", key: interfaceString(bridge), value },
-      ...families.flatMap(({ family, hostAddresses }) =>
-        unique(hostAddresses.map(formatAddress)).map((key): Element => ({
-          collection: `translate_host_${family}`,
-          key,
-          value,
-        }))
-      ),
-    ],
-    counters: [],
-  };
-}
-
-function translationRules(network: string, policy: FamilyPolicy): readonly Rule[] {
-  const { family, subnets, forwarding } = policy;
-  if (forwarding.direction === "none" || forwarding.translation === undefined) return [];
-  const excluded = withoutContained([...subnets, ...neverTranslated(family)]);
-  const match = words(
-    among(policy, "saddr"),
-    `${PROTOCOLS[family]} daddr != ${subnetSet(excluded)}`,
-    forwarding.device === undefined ? "" : `oifname ${interfaceString(forwarding.device)}`,
-  );
-  const { translation } = forwarding;
-  return [
-    {
-      statements: words(
-        match,
-        "meta l4proto { tcp, udp }",
-        translate(family, translation, `:${formatPorts(translation.ports)}`),
-      ),
-      comment: commentString(network, "translate TCP and UDP"),
-    },
-    {
-      statements: words(match, translate(family, translation, "")),
-      comment: commentString(network, "translate the rest"),
-    },
-  ];
-}
-
-function translate(family: Family, { addresses }: Translation, ports: string): string {
-  if (addresses !== undefined) {
-    return `snat ${PROTOCOLS[family]} to ${formatRange(addresses)}${ports}`;
-  }
-  return ports === "" ? "masquerade" : `masquerade to ${ports}`;
-}
-
-function neverTranslated(family: Family): readonly Subnet[] {
-  return NEVER_TRANSLATED[family].flatMap((text) => parseSubnet(text) ?? []);
-}
-
-function among({ family, subnets }: FamilyPolicy, side: "saddr" | "daddr"): string {
-  return `${PROTOCOLS[family]} ${side} ${subnetSet(subnets)}`;
-}
-
-function objectString(name: string): string {
-  return `"${name}"`;
-}
-
-function words(...parts: readonly string[]): string {
-  return parts.filter((part) => part !== "").join(" ");
-}
-
-function unique(values: readonly string[]): readonly string[] {
-  return [...new Set(values)];
-}

@@ -12,6 +12,7 @@ import {
   type Subnet,
 } from "../../core/address.ts";
 import { UnsupportedNetworkError } from "../../core/firewall_backend.ts";
+import type { FamilyPolicy } from "../../core/policy/policy.ts";
 import { byteLength, cutToBytes, printable, quoted } from "../../core/quoted.ts";
 
 /** The protocol of a family. */
@@ -65,6 +66,11 @@ export function objectName(kind: string, interfaceName: string): string {
   }`;
 }
 
+/** The name of an object where a statement wants it in quotes. */
+export function objectString(name: string): string {
+  return `"${name}"`;
+}
+
 /** `"NETWORK: TEXT"` for a comment, the network's name cut where the whole would be too long. */
 export function commentString(network: string, text: string): string {
   const room = COMMENT_BYTES - byteLength(`: ${text}`);
@@ -82,4 +88,14 @@ export function subnetWord(subnet: Subnet): string {
 export function subnetSet(subnets: readonly Subnet[]): string {
   const elements = subnets.map(subnetWord);
   return elements.length === 1 ? elements.join("") : `{ ${elements.join(", ")} }`;
+}
+
+/** `ip saddr` or `ip daddr` in the subnets of the family. */
+export function among({ family, subnets }: FamilyPolicy, side: "saddr" | "daddr"): string {
+  return `${PROTOCOLS[family]} ${side} ${subnetSet(subnets)}`;
+}
+
+/** Parts of a statement, empty ones left out. */
+export function words(...parts: readonly string[]): string {
+  return parts.filter((part) => part !== "").join(" ");
 }

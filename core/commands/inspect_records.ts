@@ -19,7 +19,7 @@ import { WAITING } from "./locked.ts";
 import { isCompiled, NO_FACTS, recordedNetwork } from "./prepare.ts";
 
 /** What is on record, and what became of it. */
-interface Inspected {
+export interface Inspected {
   /** As it was found, an interrupted change included. */
   readonly record: Record;
   /** What each published port or prefix has carried, as in {@linkcode NetworkInspection}. */

@@ -1,12 +1,13 @@
 /** Masqueraded prefixes, as `status` and `masquerade list` show them. */
 import { formatSubnet, overlaps } from "../address.ts";
+import type { Traffic } from "../firewall_backend.ts";
 import type { InspectedPrefixes } from "./inspect_records.ts";
 import { countedText, table } from "./table.ts";
 
-type Found = InspectedPrefixes | undefined;
-
 /** The prefixes as `status` and `masquerade list` tell them with `--json`. */
-export function prefixRows(found: Found): readonly globalThis.Record<string, unknown>[] {
+export function prefixRows(
+  found: InspectedPrefixes | undefined,
+): readonly globalThis.Record<string, unknown>[] {
   return countedPrefixes(found).map(({ prefix, backend, counted }) => ({
     prefix,
     backend,
@@ -15,7 +16,7 @@ export function prefixRows(found: Found): readonly globalThis.Record<string, unk
 }
 
 /** The same for people; empty without prefixes. */
-export function prefixTable(found: Found): readonly string[] {
+export function prefixTable(found: InspectedPrefixes | undefined): readonly string[] {
   const rows = countedPrefixes(found);
   return rows.length === 0 ? [] : table([
     ["PREFIX", "BACKEND", "TRANSLATED"],
@@ -28,7 +29,11 @@ export function prefixTable(found: Found): readonly string[] {
 }
 
 /** What lies inside another prefix is counted there. */
-function countedPrefixes(found: Found) {
+function countedPrefixes(found: InspectedPrefixes | undefined): readonly {
+  readonly prefix: string;
+  readonly backend: string | null;
+  readonly counted: Traffic | undefined;
+}[] {
   if (found === undefined) return [];
   const { prefixes, policy, record, counted } = found;
   const merged = policy.families.flatMap((one) => one.prefixes);

@@ -202,6 +202,9 @@ export function isCompiled(policy: Policy): policy is CompiledPolicy {
   return policy.kind === "filtered" || policy.kind === "masquerade";
 }
 
+/** A definition on record, and whose it is. */
+export type NamedDefinition = { readonly name: string } & Pick<Installation, "network">;
+
 /** What must be true for what a record holds. */
 export function recordedPolicy(record: NamedDefinition): Policy {
   return isMasquerade(record)
@@ -218,8 +221,6 @@ export function recordedNetworks(
       .map((record) => [record.name, recordedNetwork(record)]),
   );
 }
-
-type NamedDefinition = { readonly name: string } & Pick<Installation, "network">;
 
 /**
  * The network of a record, its bridge known.

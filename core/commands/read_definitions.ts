@@ -70,7 +70,11 @@ export function refuseMissing(missing: readonly string[]): void {
   if (first !== undefined) refuseInactive(first);
 }
 
-/** @throws {HostError} Always: the network has no record. */
+/**
+ * Ends a command on a network without a record.
+ *
+ * @throws {HostError} Always.
+ */
 export function refuseInactive(name: string): never {
   throw new HostError(
     `Network ${quoted(name)} is not active`,

@@ -43,6 +43,11 @@ export function bitsOf(family: Family): number {
  * plain decimal numbers, as in inet_pton(3).
  */
 export function parseAddress(text: string): IpAddress | undefined {
+  const plain = PLAIN.exec(text);
+  if (plain !== null) {
+    const bits = plain.slice(1).reduce((sum, octet) => sum * 256 + Number(octet), 0);
+    return { family: "ipv4", value: BigInt(bits) };
+  }
   if (!/^[0-9a-fA-FxX.:]+$/.test(text)) return undefined;
   const spelled = text.includes(":") ? withoutDots(text) : text;
   if (spelled === undefined) return undefined;
@@ -52,6 +57,15 @@ export function parseAddress(text: string): IpAddress | undefined {
     return undefined;
   }
 }
+
+/** The form that nearly all have: reading it by itself takes a tenth of the time. */
+const PLAIN = new RegExp(
+  `^${
+    Array.from({ length: 4 }, () => String.raw`(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)`).join(
+      String.raw`\.`,
+    )
+  }$`,
+);
 
 const DOTTED_END = /^(.*:)(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/;
 
@@ -73,8 +87,12 @@ function isOctet(text: string): boolean {
 
 /** The shortest usual form: dotted decimal, or RFC 5952 for IPv6. */
 export function formatAddress({ family, value }: IpAddress): string {
-  const address = ipaddr.fromByteArray(toBytes(value, bitsOf(family) / 8));
-  return address instanceof ipaddr.IPv6 ? address.toRFC5952String() : address.toString();
+  // Written thousands of times for a definition with many ports.
+  if (family === "ipv4") {
+    const bits = Number(value);
+    return `${bits >>> 24}.${(bits >>> 16) & 255}.${(bits >>> 8) & 255}.${bits & 255}`;
+  }
+  return new ipaddr.IPv6(toBytes(value, bitsOf(family) / 8)).toRFC5952String();
 }
 
 /** `address/prefix`. */

@@ -65,14 +65,15 @@ function policyChange(table: string, policy: CompiledPolicy, facts: Facts): Netw
       : `load the nftables rules of network ${quoted(policy.network)}`,
     command: runScript(lines),
   });
-  const frame = [...installScripts(table, ruleset).map(load), ...beside.steps];
   const before = facts.before?.get(policy.network);
-  const adjusted = before === undefined
-    ? undefined
-    : adjustScript(table, rulesetOf(before), ruleset);
+  const adjusted = before === undefined ? undefined : adjustScript(table, before, policy);
   return {
     network: policy.network,
-    install: [...frame, ...publishScripts(table, ruleset.published).map(load)],
+    // Not made where it is enough to adjust what stands.
+    get install() {
+      const published = publishScripts(table, ruleset.published);
+      return [...installScripts(table, ruleset).map(load), ...beside.steps, ...published.map(load)];
+    },
     ...(adjusted === undefined ? {} : { adjustment: adjusted.map(load) }),
     removal: [...beside.removal, ...removalGroups(table, ruleset)],
     warnings: beside.warnings,

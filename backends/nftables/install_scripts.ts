@@ -1,4 +1,7 @@
 /** A ruleset → the scripts that install it, and those that turn another into it. */
+import type { CompiledPolicy, FilteredPolicy } from "../../core/policy/policy.ts";
+import { changedElements } from "./published_elements.ts";
+import { rulesetOf } from "./ruleset.ts";
 import type { Element, ObjectGroup, Ruleset, SharedObjects } from "./objects.ts";
 import { declareCollections, elementsLine, elementsLines } from "./element_lines.ts";
 
@@ -63,24 +66,20 @@ export function publishScripts(
  */
 export function adjustScript(
   table: string,
-  before: Ruleset,
-  after: Ruleset,
+  before: CompiledPolicy,
+  after: CompiledPolicy,
 ): readonly (readonly string[])[] | undefined {
-  const frame = (ruleset: Ruleset): string => installScripts(table, ruleset).flat().join("\n");
+  if (before.kind === "masquerade" || after.kind === "masquerade") return undefined;
+  const frame = (policy: FilteredPolicy): string =>
+    installScripts(table, rulesetOf(policy)).flat().join("\n");
   if (frame(before) !== frame(after)) return undefined;
-  const [gone, come] = [without(before.published, after), without(after.published, before)];
+  const changes = before.families.flatMap((old) =>
+    after.families.filter(({ family }) => family === old.family)
+      .map((now) => changedElements(old, now))
+  );
   const lines = [
-    ...elementsLines("delete", table, gone),
-    ...elementsLines("add", table, come),
+    ...elementsLines("delete", table, changes.flatMap(({ gone }) => gone)),
+    ...elementsLines("add", table, changes.flatMap(({ come }) => come)),
   ];
   return lines.length === 0 ? [] : [lines];
-}
-
-function without(elements: readonly Element[], { published }: Ruleset): readonly Element[] {
-  const kept = new Set(published.map(elementKey));
-  return elements.filter((element) => !kept.has(elementKey(element)));
-}
-
-function elementKey({ collection, key, value = "" }: Element): string {
-  return `${collection} ${key} : ${value}`;
 }

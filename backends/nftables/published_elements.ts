@@ -1,7 +1,7 @@
 /** Published ports → members of the maps and sets that are looked up for them. */
 import { type Family, formatAddress } from "../../core/address.ts";
 import { formatPorts, type PortRange } from "../../core/network/network.ts";
-import { listeners, type PublishedPort } from "../../core/network/published_port.ts";
+import { formatSpec, listeners, type PublishedPort } from "../../core/network/published_port.ts";
 import type { FamilyPolicy } from "../../core/policy/policy.ts";
 import type { Element } from "./objects.ts";
 
@@ -15,13 +15,53 @@ const MANY = 128;
 export function publishedElements(
   { family, published }: FamilyPolicy,
 ): readonly Element[] {
-  const elements = [
+  const targets = new Map<string, Element>();
+  // Two ports of the host may lead to the same one of a guest.
+  for (const element of published.flatMap(targetElements)) targets.set(element.key, element);
+  return [
     ...published.flatMap((one) => translations(one, family)),
-    ...published.flatMap(targetElements),
+    ...targets.values(),
     ...rangeTargets(published, family),
   ];
-  // Two ports of the host may lead to the same one of a guest.
-  return [...new Map(elements.map((one) => [`${one.collection} ${one.key}`, one])).values()];
+}
+
+/**
+ * What is only in the one and only in the other, of the members for two lists of ports. Ports of guests for
+ * which nothing changes are not looked at.
+ */
+export function changedElements(
+  before: FamilyPolicy,
+  after: FamilyPolicy,
+): { readonly gone: readonly Element[]; readonly come: readonly Element[] } {
+  const [had, has] = [before, after].map(({ published }) => new Set(published.map(formatWhole)));
+  const guests = new Set([
+    ...before.published.filter((one) => has?.has(formatWhole(one)) !== true),
+    ...after.published.filter((one) => had?.has(formatWhole(one)) !== true),
+  ].map(guestKey));
+  const [old, now] = [before, after].map((family) =>
+    publishedElements({
+      ...family,
+      published: family.published.filter((one) => guests.has(guestKey(one))),
+    })
+  );
+  return { gone: without(old ?? [], now ?? []), come: without(now ?? [], old ?? []) };
+}
+
+function formatWhole(published: PublishedPort): string {
+  return `${formatSpec(published)} ${published.localhost}`;
+}
+
+function guestKey({ protocol, guest }: PublishedPort): string {
+  return `${protocol} ${guest.value}`;
+}
+
+function without(elements: readonly Element[], others: readonly Element[]): readonly Element[] {
+  const kept = new Set(others.map(elementKey));
+  return elements.filter((element) => !kept.has(elementKey(element)));
+}
+
+function elementKey({ collection, key, value = "" }: Element): string {
+  return `${collection} ${key} : ${value}`;
 }
 
 /** Whether the ports are one range, and not elements by themselves. */
@@ -53,6 +93,7 @@ function translations(published: PublishedPort, family: Family): readonly Elemen
 }
 
 function numbers({ start, end }: PortRange): readonly number[] {
+  if (start === end) return [start];
   return Array.from({ length: end - start + 1 }, (_, index) => start + index);
 }
 

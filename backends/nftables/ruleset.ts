@@ -69,6 +69,8 @@ function networkRuleset(policy: FilteredPolicy): Ruleset {
     ...(publishing.length === 0 ? [] : [HAIRPIN]),
     ...(publishing.some(({ published }) => published.some(needsLocalhost)) ? [GUARD] : []),
   ];
+  // There may be thousands, and not everybody wants them.
+  let elements: readonly Element[] | undefined;
   return {
     shared,
     groups: [
@@ -76,7 +78,10 @@ function networkRuleset(policy: FilteredPolicy): Ruleset {
       ...(translated.length === 0 ? [] : [translationGroup(policy, translated)]),
       ...(publishing.length === 0 ? [] : [hairpinGroup(policy, publishing)]),
     ],
-    published: publishing.flatMap(publishedElements),
+    get published() {
+      elements ??= publishing.flatMap(publishedElements);
+      return elements;
+    },
     holding: publishing.map(({ family }) => ({
       chains: filterChains(policy),
       collections: PUBLISHED.map((name) => `${name}_${family}` as const),

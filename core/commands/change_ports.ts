@@ -14,6 +14,7 @@ import {
   factsFor,
   forwardingWarnings,
   recordedNetworks,
+  rememberNetwork,
   wantedNetwork,
 } from "./prepare.ts";
 import { refuseInactive } from "./read_definitions.ts";
@@ -81,7 +82,9 @@ function publishing(
   published: readonly PublishedPort[],
 ): PlacedNetwork {
   const source = withPublished(network.source, published);
-  return { bridge, network: { ...network, published, source } };
+  const after = { ...network, published, source };
+  rememberNetwork(after);
+  return { network: after, bridge };
 }
 
 function differing(

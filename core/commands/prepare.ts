@@ -186,9 +186,15 @@ export function compilePolicies(
     const installation: Installation = one === undefined
       ? { network, removal: [] }
       : { network, backend: backend.name, removal: one.removal };
-    const { install: steps = [], adjustment } = one ?? {};
-    const whole = { name: policy.network, installation, steps };
-    return [adjustment === undefined ? whole : { ...whole, adjustment }];
+    const { adjustment } = one ?? {};
+    return [{
+      name: policy.network,
+      installation,
+      get steps() {
+        return one?.install ?? [];
+      },
+      ...(adjustment === undefined ? {} : { adjustment }),
+    }];
   });
   return {
     entering,
@@ -241,9 +247,22 @@ export function recordedNetwork(
   return { network: recorded, bridge: recorded.bridge.name ?? "" };
 }
 
+/**
+ * Keeps in mind what a definition holds that was made from these values, so that it need not be read.
+ * To be used with values that come from the definition's own.
+ */
+export function rememberNetwork(network: Network): void {
+  READ.set(network.source, network);
+}
+
+/** What a record holds is asked for several times, and does not change. */
+const READ = new WeakMap<Installation["network"], Network>();
+
 function readRecorded(name: string, network: Installation["network"]): Network {
   try {
-    return networkFromElement(network, `record of ${name}`);
+    const known = READ.get(network) ?? networkFromElement(network, `record of ${name}`);
+    READ.set(network, known);
+    return known;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     throw new RecordError(`Cannot use the record of network ${quoted(name)}: ${error.message}`);

@@ -36,7 +36,11 @@ export function operationOf(
   const { settings, drifted = false } = transition;
   const isAdjusted = transition.entering.every(({ adjustment }) => adjustment !== undefined);
   const entering = isAdjusted
-    ? transition.entering.map((one) => ({ ...one, steps: one.adjustment ?? [] }))
+    ? transition.entering.map(({ name, installation, adjustment = [] }) => ({
+      name,
+      installation,
+      steps: adjustment,
+    }))
     : transition.entering;
   const standing = [
     ...staying,

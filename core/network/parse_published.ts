@@ -143,7 +143,7 @@ export function problemOfPublished(
       "Ports are published in modes nat, route and isolated",
     );
   }
-  const text = quoted(formatAddress(guest));
+  const text = (): string => quoted(formatAddress(guest));
   const subnets: readonly Subnet[] = [
     ...addresses.map(({ subnet }) => subnet),
     ...routes.map(({ destination }) => destination).filter((one) => !isEverything(one)),
@@ -152,19 +152,19 @@ export function problemOfPublished(
   if (own === undefined) {
     const inside = subnets.filter(({ family }) => family === guest.family).map(formatSubnet);
     return new PublishedPortError(
-      `Guest ${text} is not inside the network`,
+      `Guest ${text()} is not inside the network`,
       inside.length === 0
         ? "The network has no subnet of that family"
         : `Name an address in ${inside.join(", ")}`,
     );
   }
   if (addresses.some(({ address }) => isSame(address, guest))) {
-    return new PublishedPortError(`${text} is the host's own address, not a guest's`);
+    return new PublishedPortError(`${text()} is the host's own address, not a guest's`);
   }
   const { start, end } = rangeOf(own);
   const hasBroadcast = own.family === "ipv4" && own.prefix < 31;
   if (hasBroadcast && (guest.value === start.value || guest.value === end.value)) {
-    return new PublishedPortError(`${text} is no guest's address in ${formatSubnet(own)}`);
+    return new PublishedPortError(`${text()} is no guest's address in ${formatSubnet(own)}`);
   }
   return undefined;
 }
@@ -176,16 +176,23 @@ function isSame(
   return one.family === other.family && one.value === other.value;
 }
 
-/** The same definition, publishing these ports: what else it holds stays, comments included. */
+/**
+ * The same definition, publishing these ports in one `<bridgewall:network>`: what else it holds stays,
+ * comments included.
+ */
 export function withPublished(
   source: XmlElement,
   published: readonly PublishedPort[],
 ): XmlElement {
-  const elements = published.map(publishElement);
+  const elements = published.length === 0 ? [] : [
+    ownElement("network", { "xmlns:bridgewall": NAMESPACE }, published.map(publishElement)),
+  ];
   const metadata = source.children.find((node) => isElementNamed(node, "metadata"));
   if (metadata === undefined) {
     if (elements.length === 0) return source;
-    return { ...source, children: [...source.children, plainElement("metadata", {}, elements)] };
+    const name = { raw: "metadata", local: "metadata" };
+    const added: XmlElement = { type: "element", name, attributes: {}, children: elements };
+    return { ...source, children: [...source.children, added] };
   }
   return {
     ...source,
@@ -205,24 +212,21 @@ function withoutOwn(metadata: XmlElement): XmlElement["children"] {
 
 function publishElement(published: PublishedPort): XmlElement {
   const { protocol, hostAddress, ports, localhost, runtime } = published;
-  return {
-    ...plainElement("bridgewall:publish", {
-      "xmlns:bridgewall": NAMESPACE,
-      proto: protocol,
-      ...(hostAddress === undefined ? {} : { address: formatAddress(hostAddress) }),
-      port: formatPorts(ports),
-      to: formatTarget(published),
-      ...(localhost ? { localhost: "yes" } : {}),
-      ...(runtime ? { runtime: "yes" } : {}),
-    }, []),
-    name: { raw: "bridgewall:publish", local: "publish", prefix: "bridgewall", uri: NAMESPACE },
-  };
+  return ownElement("publish", {
+    proto: protocol,
+    ...(hostAddress === undefined ? {} : { address: formatAddress(hostAddress) }),
+    port: formatPorts(ports),
+    to: formatTarget(published),
+    ...(localhost ? { localhost: "yes" } : {}),
+    ...(runtime ? { runtime: "yes" } : {}),
+  }, []);
 }
 
-function plainElement(
-  name: string,
+function ownElement(
+  local: string,
   attributes: XmlElement["attributes"],
   children: XmlElement["children"],
 ): XmlElement {
-  return { type: "element", name: { raw: name, local: name }, attributes, children };
+  const name = { raw: `bridgewall:${local}`, local, prefix: "bridgewall", uri: NAMESPACE };
+  return { type: "element", name, attributes, children };
 }

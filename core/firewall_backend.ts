@@ -1,4 +1,5 @@
 /** The plug that every firewall fits. Its shape belongs to the wall, so it stands in `core/`. */
+import type { Family } from "./address.ts";
 import type { Change } from "./change/change.ts";
 import type { Command, CommandResult } from "./command.ts";
 import type { Host, HostFacts, Platform } from "./host.ts";
@@ -26,6 +27,8 @@ export interface WantedNetwork {
   readonly bridge?: string;
   /** The firewalld zone that the definition asks for. */
   readonly zone?: string;
+  /** Families whose destinations are translated, or (for prefixes of no network) whose sources. */
+  readonly publishes?: readonly Family[];
 }
 
 /** What a backend may know while it compiles. */

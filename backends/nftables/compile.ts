@@ -9,10 +9,12 @@ import { type Facts, NoBackendError, zoneWarnings } from "../../core/firewall_ba
 import type { CompiledPolicy } from "../../core/policy/policy.ts";
 import { quoted } from "../../core/quoted.ts";
 import { checksumRepair, type Repair } from "../../core/change/dhcp_checksum.ts";
+import { sctpSteps } from "../../core/change/sctp_tracking.ts";
 import { localRouting } from "../../core/change/local_routing.ts";
 import { oldKernel } from "./detect.ts";
 import { runScript } from "./element_lines.ts";
 import { adjustScript, installScripts, publishScripts } from "./install_scripts.ts";
+import { refuseUntranslatable } from "./kernel_probe.ts";
 import { removalGroups } from "./removal_scripts.ts";
 import { rulesetOf } from "./ruleset.ts";
 
@@ -31,6 +33,7 @@ export function compileChange(
   facts: Facts,
 ): Change {
   refuseOldKernel(facts);
+  refuseUntranslatable(policies, facts.answers);
   return {
     networks: policies.map((policy) => policyChange(table, policy, facts)),
     unseen: [],
@@ -86,7 +89,7 @@ function besides(policy: CompiledPolicy, facts: Facts): Repair {
   const repair = checksumRepair(policy, facts);
   const routing = localRouting(policy);
   return {
-    steps: [...repair.steps, ...routing.steps],
+    steps: [...repair.steps, ...routing.steps, ...sctpSteps(policy)],
     removal: [...repair.removal, ...routing.removal],
     warnings: [...zoneWarnings(policy, "nftables"), ...repair.warnings],
   };

@@ -2,6 +2,7 @@
 import type { FirewallBackend } from "../../core/firewall_backend.ts";
 import { compileChange } from "./compile.ts";
 import { detectNftables } from "./detect.ts";
+import { probeQuestions } from "./kernel_probe.ts";
 import { inspectTable } from "./inspect.ts";
 
 /**
@@ -14,7 +15,7 @@ export function nftables(table: string): FirewallBackend {
     name: "nftables",
     platform: "linux",
     detect: detectNftables,
-    questions: () => [],
+    questions: (_records, _rebuilding, networks = []) => probeQuestions(networks),
     compile: (policies, facts) => compileChange(table, policies, facts),
     inspect: (host, installed) => inspectTable(host, table, installed.map(({ policy }) => policy)),
   };

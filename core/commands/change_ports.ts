@@ -1,4 +1,5 @@
 /** An active network → the same with other published ports, in one step. */
+import type { Family } from "../address.ts";
 import { forwardingSteps } from "../change/forwarding.ts";
 import type { Network } from "../network/network.ts";
 import { withPublished } from "../network/parse_published.ts";
@@ -29,12 +30,14 @@ export interface ChangedPorts {
 /**
  * Changes what an active network publishes. Where nothing differs its rules are made anew, as `up` does it.
  *
+ * @param families Those of the ports that it shall publish and may not have published before.
  * @param choose What it shall publish, told from what it is.
  * @throws {HostError} When it is not active, or another network publishes one of the ports.
  */
 export async function changePorts(
   context: Context,
   name: string,
+  families: readonly Family[],
   choose: (network: Network) => readonly PublishedPort[],
 ): Promise<ChangedPorts> {
   const networkOf = (records: readonly Record[]): PlacedNetwork => {
@@ -46,7 +49,8 @@ export async function changePorts(
     name,
     (records) => {
       const { network } = networkOf(records);
-      return { facts: factsFor([network]), networks: [wantedNetwork(network)] };
+      const wanted = { ...wantedNetwork(network), publishes: families };
+      return { facts: factsFor([network]), networks: [wanted] };
     },
     async (snapshot, backend) => {
       const before = networkOf(snapshot.records);

@@ -82,7 +82,10 @@ async function change(
   const result = await lockedFor(
     context,
     MASQUERADE,
-    () => ({ facts: { ...NO_FACTS, forwarding: true, routes: ["ipv4", "ipv6"] }, networks: [] }),
+    () => ({
+      facts: { ...NO_FACTS, forwarding: true, routes: ["ipv4", "ipv6"] },
+      networks: [{ name: MASQUERADE, publishes: prefixes.map(({ family }) => family) }],
+    }),
     async (snapshot, backend) => {
       const before = snapshot.records.filter(isMasquerade).flatMap(recordedPrefixes);
       const kept = before.filter((one) => !wanted.has(formatSubnet(one)));

@@ -64,9 +64,11 @@ export function factsFor(networks: readonly Network[]): FactsWanted {
 }
 
 /** What a backend may have to ask about the network beforehand. */
-export function wantedNetwork({ name, bridge }: Network): WantedNetwork {
+export function wantedNetwork({ name, bridge, published }: Network): WantedNetwork {
+  const publishes = [...new Set(published.map(({ guest }) => guest.family))];
   return {
     name,
+    ...(publishes.length === 0 ? {} : { publishes }),
     ...(bridge.name !== undefined && hasFixedName(bridge) ? { bridge: bridge.name } : {}),
     ...(bridge.zone === undefined ? {} : { zone: bridge.zone }),
   };

@@ -39,7 +39,13 @@ export async function publish(
 ): Promise<CommandOutput> {
   const { name, specs } = namedPorts("publish", operands);
   const wanted = specs.map((spec) => readPort(() => parseSpec(spec, { localhost })));
-  const { gone } = await changePorts(context, name, (network) => exchanged(network, wanted));
+  const families = [...new Set(wanted.map(({ guest }) => guest.family))];
+  const { gone } = await changePorts(
+    context,
+    name,
+    families,
+    (network) => exchanged(network, wanted),
+  );
   const replaced = gone.filter((one) => !wanted.some((port) => isSame(one, port)));
   for (const port of wanted) {
     const before = replaced.find((one) => isSameListener(one, port));
@@ -70,7 +76,7 @@ export async function unpublish(
   const { messages } = context;
   const { name, specs } = namedPorts("unpublish", operands);
   const unwanted = specs.map((spec) => readPort(() => parseNamedPort(spec)));
-  const { gone } = await changePorts(context, name, ({ published }) => {
+  const { gone } = await changePorts(context, name, [], ({ published }) => {
     unwanted.forEach((one) => refuseOtherGuest(one, published));
     return published.filter((port) => !unwanted.some((one) => isMeant(one, port)));
   });

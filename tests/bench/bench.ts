@@ -1,5 +1,5 @@
 /**
- * `deno task bench [start|operations|packets|firewalld]`: the measurements behind the numbers in the README.
+ * `deno task bench [start|operations|packets|firewalld|publish]`: the measurements behind the numbers in the README.
  *
  * All as ratios of things measured in turns on this machine, in network namespaces of its own. Needs
  * root, nft, iproute2; `packets` needs iperf3 too, `firewalld` its
@@ -8,6 +8,7 @@
 import { benchFirewalld } from "./firewalld.ts";
 import { benchOperations } from "./operations.ts";
 import { benchPackets } from "./packets.ts";
+import { benchPublish } from "./publish.ts";
 import { benchStart } from "./start.ts";
 
 const BENCHES = {
@@ -15,6 +16,7 @@ const BENCHES = {
   operations: benchOperations,
   packets: benchPackets,
   firewalld: benchFirewalld,
+  publish: benchPublish,
 } as const;
 
 const wanted = Deno.args.length === 0 ? Object.keys(BENCHES) : Deno.args;

@@ -1,15 +1,18 @@
 /** Records before and after a change → the connections that do not go on. */
+import { formatSubnet, type Subnet } from "../address.ts";
+import { endUntranslatedConnections } from "../change/untranslated_connections.ts";
 import { endStaleConnections, type PortChanges } from "../change/stale_connections.ts";
 import type { Host } from "../host.ts";
 import { isElementNamed } from "../network/element_reader.ts";
 import { formatSpec, type PublishedPort } from "../network/published_port.ts";
-import { isMasquerade } from "../policy/masquerade.ts";
+import { isMasquerade, recordedPrefixes } from "../policy/masquerade.ts";
 import { RecordError } from "../record/record.ts";
 import { recordedNetwork } from "./prepare.ts";
 import type { NamedInstallation } from "./recompile.ts";
 
 /**
- * Ends the connections for which published ports lead elsewhere than before, or nowhere.
+ * Ends the connections for which published ports lead elsewhere than before, or nowhere, and those that a
+ * prefix would translate had they begun later.
  *
  * @param before What stood of the networks that a change touched.
  * @param after What stands of them, and of others that were made anew with them.
@@ -25,7 +28,11 @@ export async function endConnectionsOf(
   // pf ends states itself.
   if (host.platform !== "linux") return [];
   try {
-    return await endStaleConnections(host, portChanges(before, after, isUnsure));
+    const warnings = await Promise.all([
+      endStaleConnections(host, portChanges(before, after, isUnsure)),
+      endUntranslatedConnections(host, newPrefixes(before, after, isUnsure)),
+    ]);
+    return warnings.flat();
   } catch (error) {
     // A definition that this program does not take: the rules are right all the same.
     if (!(error instanceof RecordError)) throw error;
@@ -44,6 +51,18 @@ function portChanges(
     added: isUnsure ? now : now.filter((port) => !had.has(keyOf(port))),
     removed: old.filter((port) => !has.has(keyOf(port))),
   };
+}
+
+function newPrefixes(
+  before: readonly NamedInstallation[],
+  after: readonly NamedInstallation[],
+  isUnsure: boolean,
+): readonly Subnet[] {
+  const [old, now] = [before, after]
+    .map((installations) => installations.filter(isMasquerade).flatMap(recordedPrefixes));
+  if (isUnsure) return now ?? [];
+  const known = new Set(old?.map(formatSubnet));
+  return (now ?? []).filter((prefix) => !known.has(formatSubnet(prefix)));
 }
 
 /** Most networks publish nothing, and are not read again for it. */

@@ -11,6 +11,7 @@ export function isAlreadySo(
 ): boolean {
   const { stderr } = result;
   if (command.program === "conntrack") return isNothingTracked(result);
+  if (command.program === "sysctl") return kind === "removal" && NO_SETTING.test(stderr);
   if (command.program === "pfctl") return kind === "removal" && NO_ANCHOR.test(stderr);
   if (!isZoneWork(command)) return false;
   return ZONE_SET.test(stderr) ||
@@ -26,6 +27,9 @@ export function isNobodyThere({ status, stderr }: CommandResult): boolean {
 export function isNothingTracked({ stderr }: CommandResult): boolean {
   return NOTHING_TRACKED.test(stderr);
 }
+
+/** sysctl(8) says so of an interface that is gone, and its settings with it. */
+const NO_SETTING = /\bcannot stat \S+: No such file or directory/;
 
 const NOTHING_TRACKED = /\b0 flow entries have been deleted/;
 

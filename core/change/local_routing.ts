@@ -6,7 +6,8 @@ import { needsLocalhost } from "../network/published_port.ts";
 import type { FilteredPolicy } from "../policy/policy.ts";
 import { quoted } from "../quoted.ts";
 import type { NetworkChange, Step } from "./change.ts";
-import type { Command } from "../command.ts";
+import type { Command, CommandRunner } from "../command.ts";
+import type { Drift } from "../firewall_backend.ts";
 
 /** The setting, and the way back; both empty for a network without such a port. */
 export type LocalRouting = Pick<NetworkChange, "removal"> & { readonly steps: readonly Step[] };
@@ -15,10 +16,9 @@ export type LocalRouting = Pick<NetworkChange, "removal"> & { readonly steps: re
  * Switches the setting on for the bridge alone. What guests could send to 127.0.0.0/8 because of it is
  * for the rules to stop. A bridge that is not there yet gets it with the next `up` or `reload`.
  */
-export function localRouting({ network, bridge, families }: FilteredPolicy): LocalRouting {
-  if (!families.some(({ published }) => published.some(needsLocalhost))) {
-    return { steps: [], removal: [] };
-  }
+export function localRouting(policy: FilteredPolicy): LocalRouting {
+  const { network, bridge } = policy;
+  if (!isWanted(policy)) return { steps: [], removal: [] };
   const off = routing(bridge, 0);
   return {
     steps: [{
@@ -34,10 +34,36 @@ export function localRouting({ network, bridge, families }: FilteredPolicy): Loc
   };
 }
 
+function isWanted({ families }: FilteredPolicy): boolean {
+  return families.some(({ published }) => published.some(needsLocalhost));
+}
+
+/**
+ * What differs from what these networks need: a bridge that is made again has lost the setting.
+ *
+ * @returns For each network the difference, as a sentence without a period.
+ */
+export async function localRoutingDrift(
+  runner: CommandRunner,
+  policies: readonly FilteredPolicy[],
+): Promise<readonly Drift[]> {
+  const drift = await Promise.all(
+    policies.filter(isWanted).map(async ({ network, bridge }) => {
+      const key = settingOf(bridge);
+      const { status, stdout } = await runner.run({ program: "sysctl", args: ["-n", key] });
+      // Where there is no bridge there are no guests.
+      if (status !== 0 || stdout.trim() === "1") return [];
+      return [{ network, difference: `${key} is ${stdout.trim()} instead of 1` }];
+    }),
+  );
+  return drift.flat();
+}
+
 /** With slashes: an interface name may hold dots (sysctl(8)). */
+function settingOf(bridge: string): string {
+  return `net/ipv4/conf/${bridge}/route_localnet`;
+}
+
 function routing(bridge: string, value: 0 | 1): Command {
-  return {
-    program: "sysctl",
-    args: ["-q", "-w", `net/ipv4/conf/${bridge}/route_localnet=${value}`],
-  };
+  return { program: "sysctl", args: ["-q", "-w", `${settingOf(bridge)}=${value}`] };
 }

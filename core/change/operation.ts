@@ -91,9 +91,10 @@ export function rebuildTasks(
   operation: Operation,
 ): readonly Task[] {
   // What cannot be reset is taken away as it would be without: anchors of pf, each by itself, files of
-  // firewalld, and rules whose program is gone, so that it is told what they leave behind.
+  // firewalld, settings beside the rules, and rules whose program is gone, so that it is told what they
+  // leave behind.
   const apart = leavingTasks(operation).filter(({ command }) =>
-    command.program === "pfctl" || isZoneWork(command) || unseen.includes(command.program)
+    command.program === "pfctl" || !carriesRules(command) || unseen.includes(command.program)
   );
   return arrangeTasks(
     [...removalTasks({ commands: reset, ignoreErrors: false }), ...apart],

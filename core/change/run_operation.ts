@@ -171,6 +171,9 @@ async function runTasks(
       case "not ended":
         warnings.push(lossOf(CONNECTIONS_GO_ON, command, result));
         break;
+      case "not switched off":
+        warnings.push(lossOf(STILL_OPEN, command, result));
+        break;
       case "not returned":
         warnings.push(lossOf(ZONE_NOT_RESTORED, command, result));
         break;
@@ -195,6 +198,8 @@ const ZONE_NOT_RESTORED = "A bridge could not be put back into the firewalld zon
 
 const CONNECTIONS_GO_ON = "Connections of guests may go on that the rules do not allow any more";
 
+const STILL_OPEN = "Guests of a bridge may reach 127.0.0.0/8 of the host";
+
 type Verdict =
   | "done"
   | "try its parts"
@@ -204,6 +209,8 @@ type Verdict =
   | "forgotten"
   /** Connections go on that no rule would let begin. */
   | "not ended"
+  /** A bridge still leads to 127.0.0.0/8, and nobody stops what comes. */
+  | "not switched off"
   /** A bridge does not get its old zone back. */
   | "not returned"
   | "lost"
@@ -220,6 +227,7 @@ function judge(
   if (parts !== undefined) return "try its parts";
   if (kind === "removal" && status === 127 && ofRules) return "gone";
   if (mayFail && command.program === "pfctl") return "not ended";
+  if (mayFail && command.program === "sysctl") return "not switched off";
   if (mayFail && isZoneWork(command)) return "not returned";
   // Beside the rules a failure says nothing: what is to go may be gone with its interface.
   if (mayFail) return !ofRules ? "done" : isLocked(result) ? "gone" : "forgotten";

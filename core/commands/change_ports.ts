@@ -6,6 +6,7 @@ import { withPublished } from "../network/parse_published.ts";
 import { formatSpec, type PublishedPort } from "../network/published_port.ts";
 import { checkPublishedCollisions } from "../policy/check_published.ts";
 import { derivePolicy, type PlacedNetwork } from "../policy/derive_policy.ts";
+import { ownPortWarnings } from "../policy/own_ports.ts";
 import { isFiltered } from "../policy/policy.ts";
 import type { Record } from "../record/record.ts";
 import type { Context } from "./context.ts";
@@ -74,7 +75,8 @@ export async function changePorts(
         drifted,
       });
       const missing = sysctl ? [] : forwardingWarnings([policy], snapshot.facts);
-      [...warnings, ...missing].forEach((warning) => context.messages.warn(warning));
+      const own = ownPortWarnings(name, differing(published, before.network.published));
+      [...warnings, ...missing, ...own].forEach((warning) => context.messages.warn(warning));
       return { gone };
     },
   );
@@ -91,12 +93,13 @@ function publishing(
   return { network: after, bridge };
 }
 
+/** Those that the others are not. */
 function differing(
-  before: readonly PublishedPort[],
-  after: readonly PublishedPort[],
+  ports: readonly PublishedPort[],
+  others: readonly PublishedPort[],
 ): readonly PublishedPort[] {
-  const kept = new Set(after.map(keyOf));
-  return before.filter((one) => !kept.has(keyOf(one)));
+  const kept = new Set(others.map(keyOf));
+  return ports.filter((one) => !kept.has(keyOf(one)));
 }
 
 function keyOf(published: PublishedPort): string {

@@ -1,4 +1,5 @@
 /** What is live for the networks on record: for `status` and `check`. */
+import { localRoutingDrift } from "../change/local_routing.ts";
 import { forwardingKey, missingForwarding } from "../change/forwarding.ts";
 import type { Subnet } from "../address.ts";
 import type { Drift, NetworkInspection, Traffic } from "../firewall_backend.ts";
@@ -8,6 +9,7 @@ import { derivePolicy } from "../policy/derive_policy.ts";
 import { isMasquerade, masqueradePolicy, recordedPrefixes } from "../policy/masquerade.ts";
 import {
   forwardedFamilies,
+  isFiltered,
   MASQUERADE,
   type MasqueradePolicy,
   type NetworkPolicy,
@@ -105,6 +107,9 @@ async function inspectNow({ host, backends, options }: Context): Promise<Inspect
       )
     ),
   );
+  const local = host.platform === "linux"
+    ? await localRoutingDrift(host, networks.map(({ policy }) => policy).filter(isFiltered))
+    : [];
   const live = new Map(inspections.flatMap((one) => one.networks).map((one) => [one.network, one]));
   const countedOf = ({ name }: Record): ReadonlyMap<string, Traffic> =>
     live.get(name)?.counted ?? new Map();
@@ -122,6 +127,7 @@ async function inspectNow({ host, backends, options }: Context): Promise<Inspect
       ...records.flatMap(interruption),
       ...records.flatMap(leftBehind),
       ...inspections.flatMap(({ drift }) => drift),
+      ...local,
       ...missing.flatMap((family) =>
         all.filter(({ policy }) => forwardedFamilies(policy).includes(family))
           .map(({ record }) => ({

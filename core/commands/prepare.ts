@@ -12,6 +12,7 @@ import { keepRuntimePorts } from "../network/runtime_ports.ts";
 import { checkNetworkCollisions, checkRouteCollisions } from "../policy/check_collisions.ts";
 import { checkPublishedCollisions } from "../policy/check_published.ts";
 import { isEverything, subnetsOf } from "../network/subnets.ts";
+import { ownPortWarnings } from "../policy/own_ports.ts";
 import { derivePolicy, type PlacedNetwork } from "../policy/derive_policy.ts";
 import { hasFixedName, placeNetworks } from "../policy/place_networks.ts";
 import { isMasquerade, masqueradePolicy, recordedPrefixes } from "../policy/masquerade.ts";
@@ -127,6 +128,7 @@ export function prepareNetworks(networks: readonly Network[], situation: Situati
     warnings: [
       ...warnings,
       ...placed.flatMap(routeWarnings),
+      ...placed.flatMap(({ network }) => ownPortWarnings(network.name, network.published)),
       ...kept.flatMap((one) => one.warnings),
       ...(sysctl ? [] : forwardingWarnings(policies, facts)),
     ],

@@ -1,11 +1,12 @@
 /** What differs between the live rules and those that should be. */
-import { formatSubnet, parseSubnet } from "../../core/address.ts";
+import { formatAddress, formatSubnet, parseAddress, parseSubnet } from "../../core/address.ts";
 import type { Drift } from "../../core/firewall_backend.ts";
 import { quoted } from "../../core/quoted.ts";
 import {
   type Chain,
   type Entry,
   isHolder,
+  jumpsOf,
   type Part,
   type Rule,
   ruleWords,
@@ -31,7 +32,7 @@ export function sharedDrift(
   const filled = part.chains.filter((chain) => !isHolder(chain));
   const holding = part.chains.filter(isHolder);
   return [
-    ...jumpDrift(table, part.jumps).map((difference) => ({ difference })),
+    ...jumpDrift(table, part).map((difference) => ({ difference })),
     ...filled.flatMap((chain) => chainDrift(table, chain)).map((difference) => ({ difference })),
     ...holding.flatMap(({ name }) => {
       const wanted = networks.flatMap(({ network, parts }) =>
@@ -43,7 +44,8 @@ export function sharedDrift(
   ];
 }
 
-function jumpDrift(table: SavedTable | undefined, jumps: readonly Entry[]): readonly string[] {
+function jumpDrift(table: SavedTable | undefined, part: SharedPart): readonly string[] {
+  const { jumps } = part;
   const counted = jumps.flatMap(({ chain, rule }) => {
     const text = ruleText(rule);
     const count = (table?.get(chain) ?? []).filter((one) => textOf(one) === text).length;
@@ -52,13 +54,13 @@ function jumpDrift(table: SavedTable | undefined, jumps: readonly Entry[]): read
     return [count === 0 ? `${what} is missing` : `${what} is there ${count} times`];
   });
   if (counted.length > 0) return counted;
-  const texts = jumps.map(({ rule }) => ruleText(rule));
+  const known = part.place === "head" ? jumps : jumpsOf(part.table);
   const chains = [...new Set(jumps.map(({ chain }) => chain))];
   return chains.flatMap((chain) => {
-    const live = (table?.get(chain) ?? []).map(textOf).filter((text) => texts.includes(text));
-    const wanted = jumps.filter((one) => one.chain === chain)
-      .map(({ rule }) => ruleText(rule));
-    return live.join("\n") === wanted.join("\n")
+    const wanted = known.filter((one) => one.chain === chain).map(({ rule }) => ruleText(rule));
+    const live = (table?.get(chain) ?? []).map(textOf).filter((text) => wanted.includes(text));
+    const order = live.map((text) => wanted.indexOf(text));
+    return order.every((at, index) => at >= (order[index - 1] ?? at))
       ? []
       : [`The jumps from ${chain} to our chains are in another order`];
   });
@@ -97,8 +99,9 @@ export function chainDrift(
   const live = table?.get(name)?.map(textOf);
   if (live === undefined) return [`Chain ${quoted(name)} is missing`];
   const wanted = rules.map((rule) => ruleText(rule));
-  const missing = wanted.filter((text) => !live.includes(text));
-  const foreign = live.filter((text) => !wanted.includes(text));
+  const [isLive, isWanted] = [new Set(live), new Set(wanted)];
+  const missing = wanted.filter((text) => !isLive.has(text));
+  const foreign = live.filter((text) => !isWanted.has(text));
   const where = `chain ${quoted(name)}`;
   if (missing.length > 0 || foreign.length > 0) {
     return [
@@ -119,10 +122,21 @@ export function ruleText(rule: Rule): string {
 /** The C libraries write IPv4 addresses inside IPv6 each in a way of their own: here it is ours. */
 export function textOf({ words }: SavedRule): string {
   return formatLine(words.map((word, index) => {
-    if (!ADDRESS_MATCHES.has(words[index - 1])) return word;
-    const subnet = parseSubnet(word);
-    return subnet === undefined ? word : formatSubnet(subnet);
+    switch (words[index - 1]) {
+      case "-s":
+      case "-d": {
+        const subnet = parseSubnet(word);
+        return subnet === undefined ? word : formatSubnet(subnet);
+      }
+      case "--ctorigdst":
+      case "--ctreplsrc":
+      case "--to-destination": {
+        const [, bare, port = ""] = /^\[(.*)\](:.*)$/.exec(word) ?? [];
+        const address = parseAddress(bare ?? word);
+        if (address === undefined) return word;
+        return bare === undefined ? formatAddress(address) : `[${formatAddress(address)}]${port}`;
+      }
+    }
+    return word;
   }));
 }
-
-const ADDRESS_MATCHES: ReadonlySet<string | undefined> = new Set(["-s", "-d"]);

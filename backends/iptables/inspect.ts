@@ -9,11 +9,10 @@ import {
   type Traffic,
 } from "../../core/firewall_backend.ts";
 import { type Host, HostError } from "../../core/host.ts";
-import { isFiltered } from "../../core/policy/policy.ts";
 import { quoted } from "../../core/quoted.ts";
 import { chainDrift, type NetworkParts, ruleText, sharedDrift, textOf } from "./drift.ts";
-import { isOurs } from "./parts.ts";
-import { networkParts } from "./ruleset.ts";
+import { isOurs, type Part, type Rule } from "./parts.ts";
+import { partsOf } from "./ruleset.ts";
 import { hiddenSentence, hiddenTables, readSaved, type SavedTable } from "./saved.ts";
 import { type FamilyPrograms, PROGRAMS } from "./variant.ts";
 
@@ -68,7 +67,7 @@ export function compareSaved(
 ): Inspection {
   const networks = installed.map((one): NetworkParts => ({
     network: one.policy.network,
-    parts: (isFiltered(one.policy) ? networkParts(one.policy, family) : []).filter(({ shared }) =>
+    parts: partsOf(one.policy, family).filter(({ shared }) =>
       tablesOf(one, restore).has(shared.table)
     ),
   }));
@@ -102,40 +101,78 @@ export function compareSaved(
 
 type NetworkTraffic = NonNullable<NetworkInspection["traffic"]>;
 
-/** The sum of the counters of all rules that count for the network; absent when one is not there. */
+/** A rule that counts for a network, and what it has counted; absent: it is not there. */
+interface CountingRule {
+  readonly rule: Rule;
+  readonly traffic: Traffic | undefined;
+}
+
 function networkTraffic(
   saved: ReadonlyMap<string, SavedTable>,
   { network, parts }: NetworkParts,
 ): NetworkInspection {
-  const traffic = { out: NOTHING, in: NOTHING, rejected: NOTHING };
-  for (const { shared: { table }, chains } of parts) {
-    for (const { name, rules } of chains) {
-      const live = saved.get(table)?.get(name) ?? [];
-      for (const rule of rules) {
-        if (rule.counts === undefined) continue;
-        const text = ruleText(rule);
-        const found = live.find((one) => textOf(one) === text);
-        if (found === undefined) return { network };
-        traffic[rule.counts] = addTraffic(traffic[rule.counts], found.traffic);
-      }
-    }
+  const counting = parts.flatMap((part) => countingRules(saved.get(part.shared.table), part));
+  const carriers = counting.filter(({ rule }) => rule.carries !== undefined);
+  const counted = [...Map.groupBy(carriers, ({ rule }) => rule.carries ?? "")]
+    .flatMap(([name, rules]) => {
+      const traffic = rules.flatMap((one) => one.traffic ?? []);
+      return traffic.length < rules.length ? [] : [[name, traffic.reduce(addTraffic)] as const];
+    });
+  const traffic = sumTraffic(counting.filter(({ rule }) => rule.counts !== undefined));
+  return {
+    network,
+    ...(traffic === undefined ? {} : { traffic }),
+    ...(counted.length === 0 ? {} : { counted: new Map(counted) }),
+  };
+}
+
+function countingRules(table: SavedTable | undefined, { chains, entries }: Part): CountingRule[] {
+  const places = [
+    ...chains,
+    ...entries.map(({ chain, rule }) => ({ name: chain, rules: [rule] })),
+  ].map(({ name, rules }) => ({ name, rules: rules.filter(isCounting) }))
+    .filter(({ rules }) => rules.length > 0);
+  const live = new Map(
+    [...new Set(places.map(({ name }) => name))].map((name) =>
+      [name, new Map((table?.get(name) ?? []).map((one) => [textOf(one), one.traffic]))] as const
+    ),
+  );
+  return places.flatMap(({ name, rules }) =>
+    rules.map((rule) => ({ rule, traffic: live.get(name)?.get(ruleText(rule)) }))
+  );
+}
+
+function isCounting({ counts, carries }: Rule): boolean {
+  return counts !== undefined || carries !== undefined;
+}
+
+/** The sum of the counters of all rules that count for the network; undefined when one is not there. */
+function sumTraffic(counting: readonly CountingRule[]): NetworkTraffic | undefined {
+  if (counting.length === 0) return undefined;
+  const sum = { out: NOTHING, in: NOTHING, rejected: NOTHING };
+  for (const { rule: { counts }, traffic } of counting) {
+    if (traffic === undefined) return undefined;
+    if (counts !== undefined) sum[counts] = addTraffic(sum[counts], traffic);
   }
-  return { network, traffic };
+  return sum;
 }
 
 const NOTHING: Traffic = { packets: 0, bytes: 0 };
 
-/** Both families together; nothing where one of them does not count any more. */
+/** Both families together; no traffic where one of them does not count any more. */
 function bothFamilies(network: string, parts: readonly NetworkInspection[]): NetworkInspection {
   const own = parts.filter((one) => one.network === network);
-  const all = own.flatMap(({ traffic }) => traffic === undefined ? [] : [traffic]);
-  if (all.length === 0 || all.length < own.length) return { network };
+  const all = own.flatMap(({ traffic }) => traffic ?? []);
+  const counted = new Map(own.flatMap((one) => [...one.counted ?? []]));
   return {
     network,
-    traffic: all.reduce((one: NetworkTraffic, other) => ({
-      out: addTraffic(one.out, other.out),
-      in: addTraffic(one.in, other.in),
-      rejected: addTraffic(one.rejected, other.rejected),
-    })),
+    ...(all.length === 0 || all.length < own.length ? {} : {
+      traffic: all.reduce((one, other) => ({
+        out: addTraffic(one.out, other.out),
+        in: addTraffic(one.in, other.in),
+        rejected: addTraffic(one.rejected, other.rejected),
+      })),
+    }),
+    ...(counted.size === 0 ? {} : { counted }),
   };
 }

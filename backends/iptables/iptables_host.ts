@@ -1,9 +1,9 @@
 /** What the scripts depend on beside the policy: the variant, IPv6, and what stands already. */
 import type { Family } from "../../core/address.ts";
-import { groupKey } from "../../core/change/change.ts";
+import { groupKey, type RemovalGroup } from "../../core/change/change.ts";
 import { firstLine } from "../../core/command.ts";
 import { type Facts, NoBackendError } from "../../core/firewall_backend.ts";
-import type { FilteredPolicy } from "../../core/policy/policy.ts";
+import type { CompiledPolicy } from "../../core/policy/policy.ts";
 import { usesFamily } from "./ruleset.ts";
 import {
   type FamilyPrograms,
@@ -18,8 +18,8 @@ import {
 export interface IptablesHost {
   /** IPv6 is filtered on each bridge, also where it is not used: then it is stopped. */
   readonly families: readonly Family[];
-  /** Keys of the removals of what stands. */
-  readonly standing: ReadonlySet<string>;
+  /** How many networks (or prefixes) a part stands for, by its removal; 0: it does not stand. */
+  holders(removal: RemovalGroup): number;
   /** True when the networks could do without what these programs install. */
   isOptional(programs: FamilyPrograms): boolean;
   /**
@@ -27,20 +27,24 @@ export interface IptablesHost {
    *
    * @throws {NoBackendError} When the host was asked and did not tell: a guess could leave what stands.
    */
-  variantOf(policy: FilteredPolicy): Variant;
+  variantOf(policy: CompiledPolicy): Variant;
 }
 
 /** Reads the answers and the records. */
 export function hostOf(
-  policies: readonly FilteredPolicy[],
+  policies: readonly CompiledPolicy[],
   { answers, standing, again }: Facts,
 ): IptablesHost {
   const ipv6 = answers.to(IPV6_QUESTION);
   const used = usedPrograms(standing);
+  const holders = new Map<string, number>();
+  for (const key of standing.flatMap(({ removal }) => [...new Set(removal.map(groupKey))])) {
+    holders.set(key, (holders.get(key) ?? 0) + 1);
+  }
   const isIpv6Used = policies.some((policy) => usesFamily(policy, "ipv6"));
   return {
     families: ipv6?.status === 0 && ipv6.stdout.trim() === "" ? ["ipv4"] : ["ipv4", "ipv6"],
-    standing: new Set(standing.flatMap(({ removal }) => removal).map(groupKey)),
+    holders: (removal) => holders.get(groupKey(removal)) ?? 0,
     isOptional: (programs) => programs.family === "ipv6" && !isIpv6Used && !used.includes(programs),
     variantOf: ({ network }) => {
       const installation = again?.get(network);

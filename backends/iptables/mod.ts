@@ -1,6 +1,5 @@
 /** The iptables backend. */
 import type { FirewallBackend } from "../../core/firewall_backend.ts";
-import { isFiltered } from "../../core/policy/policy.ts";
 import { compileChange } from "./compile.ts";
 import { detectIptables } from "./detect.ts";
 import { inspectTables } from "./inspect.ts";
@@ -21,7 +20,7 @@ export function iptables(): FirewallBackend {
       IPV6_QUESTION,
       ...(rebuilding ? PROGRAMS : usedPrograms(records)).map(({ save }) => save),
     ],
-    compile: (policies, facts) => compileChange(policies.filter(isFiltered), facts),
+    compile: compileChange,
     inspect: inspectTables,
   };
 }

@@ -4,7 +4,7 @@
  */
 
 /** The tables that we have rules in. */
-export type TableName = "filter" | "nat" | "mangle";
+export type TableName = "filter" | "nat" | "mangle" | "raw";
 
 /** One rule, as words in the order in which iptables-save prints them. */
 export interface Rule {
@@ -16,6 +16,8 @@ export interface Rule {
   readonly verdict: readonly string[];
   /** What `status` counts with it; absent: nothing. */
   readonly counts?: "out" | "in" | "rejected";
+  /** The published port (`formatSpec`) or prefix (`formatSubnet`) that it counts for; absent: none. */
+  readonly carries?: string;
 }
 
 /** A chain with the rules that it always has. */
@@ -40,8 +42,10 @@ export interface SharedPart {
   readonly table: TableName;
   /** Those without rules hold the entries of the networks. */
   readonly chains: readonly Chain[];
-  /** From the built-in chains, where they are put at the head, in this order. */
+  /** From the built-in chains, in this order. */
   readonly jumps: readonly Entry[];
+  /** Where the jumps are put. Those at the head come before those at the end, whatever comes first. */
+  readonly place: "head" | "end";
 }
 
 /** What one network has in one table, for one purpose. */
@@ -50,20 +54,27 @@ export interface Part {
   readonly shared: SharedPart;
   /** Of this network alone. */
   readonly chains: readonly Chain[];
-  /** The only way into the chains. */
+  /** The only way into the chains from shared ones; none where what is shared is all that is needed. */
   readonly entries: readonly Entry[];
+  /** Chains of another part of the network, which comes after and goes after, that lead here; absent: none. */
+  readonly users?: readonly string[];
 }
 
 function shared(
   table: TableName,
   chains: readonly Chain[],
   jumps: readonly (readonly [from: string, to: string])[],
+  match: readonly string[] = [],
 ): SharedPart {
-  return { table, chains, jumps: jumps.map(([chain, to]) => ({ chain, rule: ours(to) })) };
-}
-
-function ours(chain: string): Rule {
-  return { match: [], comment: "bridgewall", verdict: ["-j", chain] };
+  return {
+    table,
+    chains,
+    jumps: jumps.map(([chain, to]) => ({
+      chain,
+      rule: { match, comment: "bridgewall", verdict: ["-j", to] },
+    })),
+    place: "head",
+  };
 }
 
 /**
@@ -89,11 +100,51 @@ export const SERVICES: SharedPart = shared("filter", [
   { name: "BRIDGEWALL_OUT", rules: [] },
 ], [["INPUT", "BRIDGEWALL_INP"], ["OUTPUT", "BRIDGEWALL_OUT"]]);
 
+/**
+ * Where the first packet of a connection to a published port gets the guest's address, whether it comes in
+ * or is the host's own: only what is meant for the host itself comes here, so nothing is taken away from
+ * what is routed through it.
+ */
+export const PUBLISHING: SharedPart = shared(
+  "nat",
+  [{ name: "BRIDGEWALL_PRE", rules: [] }],
+  [["PREROUTING", "BRIDGEWALL_PRE"], ["OUTPUT", "BRIDGEWALL_PRE"]],
+  ["-m", "addrtype", "--dst-type", "LOCAL"],
+);
+
 /** Where the first packet of a connection gets its source address. */
 export const TRANSLATION: SharedPart = shared(
   "nat",
   [{ name: "BRIDGEWALL_POST", rules: [] }],
   [["POSTROUTING", "BRIDGEWALL_POST"]],
+);
+
+/** The same for prefixes of no network: what a network says of its guests goes before. */
+export const MASQUERADING: SharedPart = {
+  ...shared(
+    "nat",
+    [{ name: "BRIDGEWALL_MASQ", rules: [] }],
+    [["POSTROUTING", "BRIDGEWALL_MASQ"]],
+  ),
+  place: "end",
+};
+
+/**
+ * A bridge that lets 127.0.0.1 reach guests takes packets to and from 127.0.0.0/8 from guests too: no
+ * packet that comes in by an interface may have such an address (RFC 1122 section 3.2.1.3). Answers have it
+ * only after their translation, which is later.
+ */
+export const GUARD: SharedPart = shared(
+  "raw",
+  [{
+    name: "BRIDGEWALL_LO",
+    rules: ["-d", "-s"].map((side) => ({
+      match: [side, "127.0.0.0/8", "!", "-i", "lo"],
+      comment: "127.0.0.0/8 belongs to the host alone",
+      verdict: ["-j", "DROP"],
+    })),
+  }],
+  [["PREROUTING", "BRIDGEWALL_LO"]],
 );
 
 /** Where DHCP replies get the checksum that was left to hardware. */
@@ -104,7 +155,15 @@ export const CHECKSUMS: SharedPart = shared(
 );
 
 /** All of them. */
-export const SHARED_PARTS: readonly SharedPart[] = [FORWARDING, SERVICES, TRANSLATION, CHECKSUMS];
+export const SHARED_PARTS: readonly SharedPart[] = [
+  FORWARDING,
+  SERVICES,
+  PUBLISHING,
+  TRANSLATION,
+  MASQUERADING,
+  GUARD,
+  CHECKSUMS,
+];
 
 /** Whether a chain of this name is ours. */
 export function isOurs(chain: string): boolean {

@@ -44,10 +44,10 @@ function resetLines(name: string, table: SavedTable): readonly (readonly string[
   ];
 }
 
-function isJump(words: readonly string[], { verdict }: Rule): boolean {
+function isJump(words: readonly string[], { match, verdict }: Rule): boolean {
   const comment = words.indexOf("--comment");
   const bare = words.filter((_, index) =>
     comment === -1 || index < comment - 2 || index > comment + 1
   );
-  return bare.join(" ") === verdict.join(" ");
+  return bare.join(" ") === [...match, ...verdict].join(" ");
 }

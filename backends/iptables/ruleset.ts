@@ -8,6 +8,16 @@
  *    └─────▶ BRIDGEWALL_TO ──── -o BR ─▶ BWALL_TO_BR     may this come in? no: REJECT   yes: ACCEPT
  * INPUT, OUTPUT ─▶ BRIDGEWALL_INP, _OUT ── BR ─▶ BWALL_INP_BR, BWALL_OUT_BR          services: ACCEPT
  * nat POSTROUTING ─▶ BRIDGEWALL_POST ── -s NET ─▶ BWALL_NAT_BR                       translate
+ *         └────────▶ BRIDGEWALL_MASQ ── -s PREFIX ─▶ BWALL_MASQ       prefixes of no network, last
+ * ```
+ *
+ * A network that publishes ports has more:
+ *
+ * ```text
+ * nat PREROUTING, OUTPUT ── to the host ─▶ BRIDGEWALL_PRE ─▶ BWALL_PRE_BR            lead to the guest
+ * nat BRIDGEWALL_POST ── to guests so ─▶ BWALL_BACK_BR      what came from its own bridge: masquerade
+ * BWALL_FROM_BR, BWALL_TO_BR ── what was led so ─▶ BWALL_ANS_BR, BWALL_REQ_BR        let it through
+ * raw PREROUTING ─▶ BRIDGEWALL_LO         127.0.0.1 is published: nobody else may have it: DROP
  * ```
  *
  * One jump for each bridge, tried one after the other: a packet pays for every network of the host.
@@ -17,47 +27,46 @@
  * one comparison of a name that misses, before any other match is looked at. Inside the chain of a
  * network nothing depends on the others.
  */
-import {
-  type Family,
-  formatRange,
-  formatSubnet,
-  isLinkLocal,
-  parseSubnet,
-} from "../../core/address.ts";
-import { formatPorts } from "../../core/network/network.ts";
-import {
-  type FamilyPolicy,
-  type FilteredPolicy,
-  NEVER_TRANSLATED,
-  type Translation,
-} from "../../core/policy/policy.ts";
-import { CHECKSUMS, FORWARDING, type Part, type Rule, SERVICES, TRANSLATION } from "./parts.ts";
+import { type Family, formatSubnet } from "../../core/address.ts";
+import type { CompiledPolicy, FamilyPolicy, FilteredPolicy } from "../../core/policy/policy.ts";
+import { CHECKSUMS, FORWARDING, type Part, type Rule, SERVICES } from "./parts.ts";
+import { leadingParts, passingParts, publishedRules } from "./published.ts";
 import { chainName, commentText, interfaceWord } from "./script.ts";
 import { serviceRules } from "./services.ts";
+import { masqueradeParts, translationParts } from "./translation.ts";
 
 /** The port that DHCP clients listen on (RFC 2131). */
 const DHCP_CLIENT = "68";
 
 /**
- * What one network has in the tables of one family, the required parts first.
+ * What a policy has in the tables of one family, the required parts first.
  *
  * @throws {UnsupportedNetworkError} For interface names that iptables cannot write.
  */
-export function networkParts(policy: FilteredPolicy, family: Family): readonly Part[] {
+export function partsOf(policy: CompiledPolicy, family: Family): readonly Part[] {
+  return policy.kind === "masquerade"
+    ? masqueradeParts(policy, family)
+    : networkParts(policy, family);
+}
+
+function networkParts(policy: FilteredPolicy, family: Family): readonly Part[] {
   const own = policy.families.find((one) => one.family === family);
   return [
+    ...(own === undefined ? [] : passingParts(policy, own)),
     forwardingPart(policy, family, own),
     ...servicesPart(policy, family),
-    ...(own === undefined ? [] : translationPart(policy, own)),
+    ...(own === undefined ? [] : [...leadingParts(policy, own), ...translationParts(policy, own)]),
     ...(family === "ipv4" && policy.services.dhcp ? [checksumPart(policy)] : []),
   ];
 }
 
-/** Whether guests use the family at all: where not, it is only stopped. */
-export function usesFamily(policy: FilteredPolicy, family: Family): boolean {
-  return family === "ipv4" || policy.guestsOverIpv6 ||
-    policy.families.some((one) => one.family === family);
+/** Whether the family is used at all: where not, it is only stopped. */
+export function usesFamily(policy: CompiledPolicy, family: Family): boolean {
+  return policy.families.some((one) => one.family === family) ||
+    (policy.kind === "filtered" && (family === "ipv4" || policy.guestsOverIpv6));
 }
+
+const NOTHING_PUBLISHED = { from: [], to: [] } as const;
 
 function forwardingPart(
   policy: FilteredPolicy,
@@ -68,6 +77,7 @@ function forwardingPart(
   const [from, to] = [chainName("FROM", bridge), chainName("TO", bridge)];
   const say = (text: string): string => commentText(policy.network, text);
   const unreachable = family === "ipv4" ? "icmp-port-unreachable" : "icmp6-port-unreachable";
+  const published = own === undefined ? NOTHING_PUBLISHED : publishedRules(policy, own);
   const reject: Rule = {
     match: [],
     comment: say("everything else"),
@@ -81,13 +91,18 @@ function forwardingPart(
         name: from,
         rules: [
           { match: ["-o", bridge], comment: say("guest to guest"), verdict: ["-j", "ACCEPT"] },
+          ...published.from,
           ...(own === undefined ? [] : guestsToOutside(policy, own)),
           reject,
         ],
       },
       {
         name: to,
-        rules: [...(own === undefined ? [] : outsideToGuests(policy, own)), reject],
+        rules: [
+          ...published.to,
+          ...(own === undefined ? [] : outsideToGuests(policy, own)),
+          reject,
+        ],
       },
     ],
     entries: [
@@ -177,56 +192,6 @@ function servicesPart(policy: FilteredPolicy, family: Family): readonly Part[] {
       },
     ],
   }];
-}
-
-function translationPart(policy: FilteredPolicy, own: FamilyPolicy): readonly Part[] {
-  const { family, subnets, forwarding } = own;
-  if (forwarding.direction === "none" || forwarding.translation === undefined) return [];
-  const { translation } = forwarding;
-  const chain = chainName("NAT", policy.bridge);
-  const device = forwarding.device === undefined ? [] : ["-o", interfaceWord(forwarding.device)];
-  const say = (text: string): string => commentText(policy.network, text);
-  const never = NEVER_TRANSLATED[family].flatMap((text) => parseSubnet(text) ?? []);
-  return [{
-    shared: TRANSLATION,
-    chains: [{
-      name: chain,
-      rules: [
-        ...[...subnets, ...never].map((subnet): Rule => ({
-          match: ["-d", formatSubnet(subnet)],
-          comment: say("not translated"),
-          verdict: ["-j", "RETURN"],
-        })),
-        ...["tcp", "udp"].map((protocol): Rule => ({
-          match: [...device, "-p", protocol],
-          comment: say("translate TCP and UDP"),
-          verdict: translate(translation, formatPorts(translation.ports)),
-        })),
-        {
-          match: device,
-          comment: say("translate the rest"),
-          verdict: translate(translation, undefined),
-        },
-      ],
-    }],
-    // Link-local packets stay on their link, and the host has such an address on every interface.
-    entries: subnets.filter((subnet) => !isLinkLocal(subnet)).map((subnet) => ({
-      chain: "BRIDGEWALL_POST",
-      rule: {
-        match: ["-s", formatSubnet(subnet)],
-        comment: say("source addresses of its guests"),
-        verdict: ["-j", chain],
-      },
-    })),
-  }];
-}
-
-function translate({ addresses }: Translation, ports: string | undefined): readonly string[] {
-  if (addresses === undefined) {
-    return ["-j", "MASQUERADE", ...(ports === undefined ? [] : ["--to-ports", ports])];
-  }
-  const to = formatRange(addresses) + (ports === undefined ? "" : `:${ports}`);
-  return ["-j", "SNAT", "--to-source", to];
 }
 
 function checksumPart({ network, bridge }: FilteredPolicy): Part {

@@ -11,7 +11,7 @@ import { byteLength, cutToBytes, printable, quoted } from "../../core/quoted.ts"
 const COMMENT_BYTES = 255;
 
 /** Words that need no quotes. */
-const BARE = /^[A-Za-z0-9_.,:/=!+@%^~-]+$/;
+const BARE = /^[A-Za-z0-9_.,:/=!+@%^~[\]-]+$/;
 
 /**
  * One line of a script: words between spaces, in quotes where they need them.
@@ -50,8 +50,12 @@ export function interfaceWord(name: string): string {
   return name;
 }
 
-/** What a chain of one network is for. */
-export type ChainKind = "FROM" | "TO" | "INP" | "OUT" | "NAT";
+/**
+ * What a chain of one network is for: packets from it and to it, to the host and from it, translation,
+ * and published ports: what is sent there (PRE), and comes back to the bridge that it came from (BACK);
+ * requests and answers that pass. Two of them never begin with the same letter.
+ */
+export type ChainKind = "FROM" | "TO" | "INP" | "OUT" | "NAT" | "PRE" | "BACK" | "REQ" | "ANS";
 
 /**
  * The name of the chain of one bridge, such as `BWALL_FROM_virbr0`: at most 28 bytes, which is what the

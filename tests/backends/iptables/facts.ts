@@ -5,7 +5,7 @@ import type { Variant } from "../../../backends/iptables/variant.ts";
 import type { NetworkChange } from "../../../core/change/change.ts";
 import type { Command, CommandResult, Program } from "../../../core/command.ts";
 import type { Facts } from "../../../core/firewall_backend.ts";
-import type { FilteredPolicy } from "../../../core/policy/policy.ts";
+import type { CompiledPolicy } from "../../../core/policy/policy.ts";
 import { FRESH_FACTS } from "../../support/definitions.ts";
 import { standing } from "../../support/operation.ts";
 
@@ -15,6 +15,8 @@ export interface Told {
   readonly ipv6?: boolean;
   /** The networks whose rules stand. */
   readonly standing?: readonly NetworkChange[];
+  /** What is true for the networks now, where they are adjusted. */
+  readonly before?: readonly CompiledPolicy[];
   /** What the programs that list rules print; the others fail. */
   readonly saved?: Partial<Record<Program, string>>;
 }
@@ -25,6 +27,7 @@ export function factsOf(told: Told = {}): Facts {
     ...FRESH_FACTS,
     standing: (told.standing ?? []).map(({ removal }) => standing(...removal)),
     answers: { to: (question) => answerTo(question, told) },
+    before: new Map((told.before ?? []).map((policy) => [policy.network, policy])),
   };
 }
 
@@ -45,7 +48,7 @@ function answerTo({ program }: Command, told: Told): CommandResult {
 }
 
 /** How one network gets in and out of such a host. */
-export function compileOne(policy: FilteredPolicy, told: Told = {}): NetworkChange {
+export function compileOne(policy: CompiledPolicy, told: Told = {}): NetworkChange {
   const [change] = compileChange([policy], factsOf(told)).networks;
   assert(change !== undefined);
   return change;

@@ -4,7 +4,7 @@ import { inspectTables } from "../../../backends/iptables/inspect.ts";
 import type { CommandResult, Program } from "../../../core/command.ts";
 import type { Inspection, InstalledPolicy } from "../../../core/firewall_backend.ts";
 import type { Host } from "../../../core/host.ts";
-import type { FilteredPolicy } from "../../../core/policy/policy.ts";
+import type { CompiledPolicy, FilteredPolicy } from "../../../core/policy/policy.ts";
 import { filtered, IPV4, IPV6 } from "../../support/definitions.ts";
 import { emptyWorld, startProcess } from "../../support/model_host.ts";
 import { scriptedRunner } from "../../support/scripted_runner.ts";
@@ -24,7 +24,7 @@ export const POLICIES: readonly FilteredPolicy[] = [
 
 /** The policies with the removals of their records. */
 export function installedPolicies(
-  policies = POLICIES,
+  policies: readonly CompiledPolicy[] = POLICIES,
   told: Told = {},
 ): readonly InstalledPolicy[] {
   const { networks } = compileChange(policies, factsOf(told));

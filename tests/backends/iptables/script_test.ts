@@ -90,9 +90,13 @@ Deno.test("a chain says what it is for and on which bridge", () => {
   assertEquals(chainName("NAT", "br.4_x-y"), "BWALL_NAT_br.4_x-y");
   assertEquals(chainName("INP", "-b;{}$#*"), "BWALL_I=LWI7e30kIyo");
   assertEquals(chainName("TO", "网"), "BWALL_T=572R");
+  assertEquals(chainName("BACK", "x".repeat(15)), "BWALL_BACK_xxxxxxxxxxxxxxx");
 });
 
-const KINDS: fc.Arbitrary<ChainKind> = fc.constantFrom("FROM", "TO", "INP", "OUT", "NAT");
+const KINDS: fc.Arbitrary<ChainKind> = fc.constantFrom<ChainKind[]>(
+  ...["FROM", "TO", "INP", "OUT", "NAT"] as const,
+  ...["PRE", "BACK", "REQ", "ANS"] as const,
+);
 
 Deno.test("two bridges never share a chain, whatever their names, and the kernel takes all", () => {
   const names = fc.oneof(INTERFACE_NAMES, fc.stringMatching(/^[A-Za-z0-9_=-]{1,15}$/));

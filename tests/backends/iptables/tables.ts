@@ -76,6 +76,18 @@ export function removed(
   return afterCommands(before, removeCommands(changes, staying));
 }
 
+/** Those of the commands that bring and take rules: settings beside them need the bridge to be there. */
+export function withoutSettings(commands: readonly Command[]): readonly Command[] {
+  return commands.filter(({ program }) => program !== "sysctl");
+}
+
+/** What stands, as text: tables that are open but empty are nothing. */
+export function described(tables: HostTables): string {
+  return [...tables].map(([program, own]) => [program, describeTables(own)] as const)
+    .filter(([, text]) => text !== "").toSorted()
+    .map(([program, text]) => `${program}\n${text}\n`).join("");
+}
+
 /** What the program that belongs to this restore prints, each rule having counted so much. */
 export function listing(tables: HostTables, program: string, counted = "[0:0]"): string {
   return saveTables(tables.get(program) ?? new Map()).replaceAll(/^-A/gm, `${counted} -A`);

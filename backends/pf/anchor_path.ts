@@ -1,12 +1,12 @@
 /** Networks → the names of their anchors. */
-import type { FilteredPolicy } from "../../core/policy/policy.ts";
+import { type FilteredPolicy, MASQUERADE } from "../../core/policy/policy.ts";
 import { byteLength } from "../../core/quoted.ts";
 
 /**
  * pfctl copies the path of an anchor into a field of 64 bytes (FreeBSD 12 to 14 at least), the closing
  * zero included, and fails when it does not fit.
  */
-const LONGEST_PATH = 63;
+export const LONGEST_PATH = 63;
 
 /** What the root's name may have at most, in bytes: the longest name of a bridge fits below it. */
 export const LONGEST_ROOT = 40;
@@ -19,6 +19,15 @@ export const GUARD_SIGN = "+";
 
 /** Comes behind it. */
 export const BEYOND_SIGN = "~";
+
+/** In front of names that no network has. */
+const OWN_SIGN = "=";
+
+/** The anchor of redirections, below that of the network. */
+export const REDIRECTIONS = `${OWN_SIGN}rdr`;
+
+/** The anchor of the prefixes that belong to no network: behind all networks. */
+const MASQUERADE_NAME = `${BEYOND_SIGN}${OWN_SIGN}${MASQUERADE.slice(1)}`;
 
 /**
  * The anchors of a network, such as `bridgewall/+default`, `bridgewall/default` and `bridgewall/~default`.
@@ -35,6 +44,8 @@ export interface AnchorPaths {
   readonly bridge: string;
   /** For what happens on other interfaces. */
   readonly beyond: string;
+  /** Called by `bridge` alone: for what is sent to published ports. */
+  readonly redirections: string;
 }
 
 /**
@@ -58,7 +69,24 @@ export function anchorPaths(
     guard: `${root}/${GUARD_SIGN}${name}`,
     bridge: `${root}/${name}`,
     beyond: `${root}/${BEYOND_SIGN}${name}`,
+    redirections: `${root}/${name}/${REDIRECTIONS}`,
   };
+}
+
+/** The anchor of the prefixes that belong to no network: the translation of networks goes first. */
+export function masqueradePath(root: string): string {
+  return `${root}/${MASQUERADE_NAME}`;
+}
+
+/** What an anchor is for, by its path. */
+export function kindOfAnchor(
+  path: string,
+): "guard" | "bridge" | "beyond" | "redirections" | "masquerade" {
+  const last = path.slice(path.lastIndexOf("/") + 1);
+  if (last === REDIRECTIONS) return "redirections";
+  if (last === MASQUERADE_NAME) return "masquerade";
+  if (last.startsWith(GUARD_SIGN)) return "guard";
+  return last.startsWith(BEYOND_SIGN) ? "beyond" : "bridge";
 }
 
 /** Safe to type in any shell; a `_` in front is what pf keeps for itself. */

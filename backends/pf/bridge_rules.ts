@@ -1,7 +1,8 @@
 /** What happens on the bridge of one network, as rules of pf. */
 import { parseSubnet, type Subnet } from "../../core/address.ts";
 import type { FamilyPolicy } from "../../core/policy/policy.ts";
-import type { Endpoint, FilterRule, Tag } from "./script.ts";
+import type { Endpoint, FilterRule, Tag } from "./rules.ts";
+import { onePort } from "./script.ts";
 
 /** The label of rules by which others open connections to guests, behind the network's name. */
 export const GUESTS_IN = "guests-in";
@@ -31,6 +32,13 @@ export const BROADCAST: Subnet = subnetNamed("255.255.255.255/32");
 /** RFC 1112. On the bridge all of it is between guests; whether the host routes it is its own affair. */
 export const MULTICAST: Subnet = subnetNamed("224.0.0.0/4");
 
+/** What a DHCP client sends that has no address yet (RFC 2131). */
+export const DISCOVERY: Pick<FilterRule, "transport" | "from" | "to"> = {
+  transport: { protocol: "udp", sourcePort: 68, destinationPorts: onePort(67) },
+  from: subnetNamed("0.0.0.0/32"),
+  to: BROADCAST,
+};
+
 /**
  * The rules for the addresses that the network has.
  *
@@ -54,7 +62,7 @@ export function rulesOnBridge(
  * Guests and the host's own addresses on the bridge. Without states: pf may see only a half of what
  * members of a bridge exchange, and connections that stand go on when rules are first loaded.
  *
- * A DHCP client that has no address yet (RFC 2131) is let through whether or not the host is the server.
+ * A DHCP client is let through whether or not the host is the server.
  */
 function amongGuests(name: string, device: string): readonly FilterRule[] {
   const on = { action: "pass", device, family: "inet" } as const;
@@ -68,13 +76,7 @@ function amongGuests(name: string, device: string): readonly FilterRule[] {
       label: `${name} spoofed`,
       tagged: memberTag(name),
     },
-    {
-      ...on,
-      udp: { sourcePort: 68, destinationPort: 67 },
-      from: subnetNamed("0.0.0.0/32"),
-      to: BROADCAST,
-      label: `${name} dhcp`,
-    },
+    { ...on, ...DISCOVERY, label: `${name} dhcp` },
     ...among(SUBNETS, name, on, "bridgewall-bridge"),
   ];
 }

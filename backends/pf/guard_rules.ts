@@ -4,16 +4,21 @@
  */
 import type { FamilyPolicy } from "../../core/policy/policy.ts";
 import { GUESTS, REJECTED, SUBNETS } from "./bridge_rules.ts";
-import type { FilterRule } from "./script.ts";
+import { publishedTag } from "./published.ts";
+import type { FilterRule } from "./rules.ts";
 
 /** The rules for the addresses that the network has; none where all may reach them. */
-export function guardRules(name: string, { forwarding }: FamilyPolicy): readonly FilterRule[] {
+export function guardRules(
+  name: string,
+  { forwarding, published }: FamilyPolicy,
+): readonly FilterRule[] {
   const block = { action: "block return", family: "inet", label: `${name} ${REJECTED}` } as const;
   const into: FilterRule = {
     ...block,
     direction: "in",
     from: { ...SUBNETS, isExcluded: true },
     to: GUESTS,
+    ...(published.length === 0 ? {} : { notTagged: publishedTag(name) }),
   };
   if (forwarding.direction === "none") return [into];
   const { device } = forwarding;

@@ -1,20 +1,16 @@
 /** What pf holds in an anchor, compared with what should be there. */
 import type { Command, CommandResult } from "../../core/command.ts";
 import type { Answers } from "../../core/firewall_backend.ts";
-import {
-  type Anchor,
-  formatFilterRule,
-  formatTranslation,
-  type Table,
-  tableEntries,
-} from "./script.ts";
-import { BEYOND_SIGN, GUARD_SIGN } from "./anchor_path.ts";
+import { kindOfAnchor } from "./anchor_path.ts";
 import { printedBy } from "./main_ruleset.ts";
+import type { Anchor, Table, TranslationRule } from "./rules.ts";
+import { formatFilterRule, formatTranslation, tableEntries } from "./script.ts";
 
 /** The questions that tell what an anchor holds. `-P`: ports as numbers, pfctl(8). */
 interface Listings {
   readonly translation: Command;
-  readonly filter: Command;
+  /** Absent: nothing of it would be met. */
+  readonly filter?: Command;
   /** Of the tables that such an anchor can have. */
   readonly tables: ReadonlyMap<Table["name"], Command>;
 }
@@ -24,28 +20,32 @@ function listingsOf(path: string): Listings {
     program: "pfctl",
     args: ["-a", path, ...args],
   });
+  const translation = ask("-P", "-s", "nat");
   return {
-    translation: ask("-s", "nat"),
-    filter: ask("-P", "-s", "rules"),
+    translation,
+    ...(kindOfAnchor(path) === "redirections" ? {} : { filter: ask("-P", "-s", "rules") }),
     tables: new Map(tablesAt(path).map((name) => [name, ask("-t", name, "-T", "show")])),
   };
 }
 
 function tablesAt(path: string): readonly Table["name"][] {
-  switch (path.slice(path.lastIndexOf("/") + 1, path.lastIndexOf("/") + 2)) {
-    case GUARD_SIGN:
+  switch (kindOfAnchor(path)) {
+    case "guard":
       return ["subnets", "guests", "elsewhere"];
-    case BEYOND_SIGN:
-      return ["guests"];
-    default:
+    case "bridge":
       return ["natdst", "subnets", "guests"];
+    case "beyond":
+      return ["guests"];
+    case "redirections":
+    case "masquerade":
+      return [];
   }
 }
 
 /** All that {@linkcode compareAnchor} reads. */
 export function listingQuestions(path: string): readonly Command[] {
   const { translation, filter, tables } = listingsOf(path);
-  return [translation, filter, ...tables.values()];
+  return [translation, ...(filter === undefined ? [] : [filter]), ...tables.values()];
 }
 
 /**
@@ -54,7 +54,8 @@ export function listingQuestions(path: string): readonly Command[] {
  */
 export function standingInterface(path: string, answers: Answers): string | undefined {
   const { translation, filter } = listingsOf(path);
-  const text = [translation, filter].map((one) => printedBy(answers, one)).join("\n");
+  const text = [translation, ...(filter === undefined ? [] : [filter])]
+    .map((one) => printedBy(answers, one)).join("\n");
   return /^(?:nat pass|block drop in quick) on (\S+) inet from /m.exec(text)?.[1];
 }
 
@@ -70,16 +71,26 @@ export type Comparison =
     readonly differences: readonly string[];
   };
 
+/** Rules as they are compared, of those that are live. */
+export type Reading = (lines: readonly string[]) => readonly string[];
+
 /**
  * Compares rule by rule. pfctl prints rules in one form whatever form they were given in, and that is
  * the one we give them in.
+ *
+ * @param read What of the live rules is compared.
  */
-export function compareAnchor(anchor: Anchor, answers: Answers): Comparison {
+export function compareAnchor(
+  anchor: Anchor,
+  answers: Answers,
+  read: Reading = (lines) => lines,
+): Comparison {
   const { path, tables } = anchor;
   const questions = listingsOf(path);
-  const linesOf = (question: Command): readonly string[] | undefined => {
+  const linesOf = (question: Command | undefined): readonly string[] | undefined => {
+    if (question === undefined) return [];
     const answer = answers.to(question);
-    return answer === undefined ? undefined : printedLines(answer);
+    return answer === undefined ? undefined : read(printedLines(answer));
   };
   const translation = linesOf(questions.translation);
   const filter = linesOf(questions.filter);
@@ -127,13 +138,21 @@ function tableLines(
   return answer === undefined ? [] : printedLines(answer);
 }
 
-/** pf chooses from the addresses of an interface in turn, and says so. */
-function printedTranslation(rule: Anchor["translation"][number]): string {
+/** One line of `pfctl -s nat`. */
+export function printedTranslation(rule: TranslationRule): string {
   const text = formatTranslation(rule, asPrinted);
-  if (!("device" in rule)) return text;
+  // pf chooses from the addresses of an interface in turn, and says so.
+  if (rule.kind === "nat") return rule.address === undefined ? `${text} round-robin` : text;
+  if (rule.kind !== "nat pass") return text;
   // The ports that pf takes by default it does not print.
   const printed = text.replace(" port 50001:65535", "");
   return rule.pool === undefined ? `${printed} round-robin` : printed;
+}
+
+/** The translation that is live in an anchor; nothing where nobody asked. */
+export function liveTranslation(path: string, answers: Answers): readonly string[] {
+  const answer = answers.to(listingsOf(path).translation);
+  return answer === undefined ? [] : printedLines(answer);
 }
 
 function compareRules(
@@ -141,8 +160,9 @@ function compareRules(
   live: readonly string[],
   wanted: readonly string[],
 ): readonly string[] {
-  const missing = wanted.filter((line) => !live.includes(line));
-  const foreign = live.filter((line) => !wanted.includes(line));
+  const [had, has] = [new Set(wanted), new Set(live)];
+  const missing = wanted.filter((line) => !has.has(line));
+  const foreign = live.filter((line) => !had.has(line));
   const reordered = missing.length + foreign.length === 0 && live.join("\n") !== wanted.join("\n");
   return [
     ...missing.map((line) => `Rule is missing from anchor "${path}": ${line}`),

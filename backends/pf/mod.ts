@@ -1,13 +1,13 @@
 /** The pf backend. */
 import type { FirewallBackend, WantedNetwork } from "../../core/firewall_backend.ts";
-import { isFiltered } from "../../core/policy/policy.ts";
 import { installationsOf, type Record } from "../../core/record/record.ts";
-import { MEMBERS_QUESTION } from "./bridge_members.ts";
-import { compileChange, flushedPaths } from "./compile.ts";
+import { compileChange } from "./compile.ts";
 import { detectPf } from "./detect.ts";
 import { inspectAnchors } from "./inspect.ts";
 import { listingQuestions } from "./listing.ts";
 import { QUESTIONS } from "./main_ruleset.ts";
+import { flushedPaths } from "./removal.ts";
+import { SETTINGS_QUESTION } from "./settings.ts";
 
 /**
  * The backend that keeps what it installs below one anchor of FreeBSD's pf.
@@ -22,10 +22,10 @@ export function pf(anchor: string): FirewallBackend {
     // What is there already is not loaded again.
     questions: (records, _, networks) => [
       ...QUESTIONS,
-      MEMBERS_QUESTION,
+      SETTINGS_QUESTION,
       ...paths(records.filter(isWanted(networks))).flatMap(listingQuestions),
     ],
-    compile: (policies, facts) => compileChange(anchor, policies.filter(isFiltered), facts),
+    compile: (policies, facts) => compileChange(anchor, policies, facts),
     inspect: (host, installed) => inspectAnchors(anchor, host, installed),
   };
 }

@@ -4,9 +4,10 @@
  *
  * ```text
  * anchor "bridgewall/*"
- *   bridgewall/+NAME   what nobody may send to its guests, and its guests not by another interface
- *   bridgewall/NAME    translation; on BR: guests among themselves, outward; then block quick on BR
- *   bridgewall/~NAME   on any other interface: what comes from its guests, and what goes to them
+ *   bridgewall/+NAME      what nobody may send to its guests, and its guests not by another interface
+ *   bridgewall/NAME       translation; on BR: guests among themselves, outward; then block quick on BR
+ *   bridgewall/NAME/rdr   published ports: met by what is sent to the host itself
+ *   bridgewall/~NAME      on any other interface: what comes from its guests, and what goes to them
  * ```
  *
  * A routed packet meets pf twice: coming in on one interface, going out on another. What happens on a
@@ -17,29 +18,22 @@
  *
  * All rules are quick, so nothing that follows in the main ruleset changes what they say.
  */
-import { bitsOf, subnetOf } from "../../core/address.ts";
 import type { FamilyPolicy, FilteredPolicy } from "../../core/policy/policy.ts";
 import { anchorPaths } from "./anchor_path.ts";
-import {
-  amongMembers,
-  BROADCAST,
-  GUESTS,
-  GUESTS_IN,
-  MULTICAST,
-  REJECTED,
-  rulesOnBridge,
-  subnetNamed,
-  SUBNETS,
-} from "./bridge_rules.ts";
+import { rulesBeyond } from "./beyond_rules.ts";
+import { REJECTED, rulesOnBridge, SUBNETS } from "./bridge_rules.ts";
 import { guardRules } from "./guard_rules.ts";
-import type { Anchor, FilterRule, Table } from "./script.ts";
+import { localRules } from "./local_rules.ts";
+import { publishedOnBridge, redirectionCall, redirections, returningRules } from "./published.ts";
+import type { Anchor, FilterRule } from "./rules.ts";
 import { amongStrangers, stoppedStrangers, untranslatedStrangers } from "./strangers.ts";
 import { externalInterface, type Surroundings } from "./surroundings.ts";
-import { excluded, included, natDestinations, translationRules } from "./translation.ts";
+import { guestsTable, namedTables, natDestinations } from "./tables.ts";
+import { translationRules } from "./translation.ts";
 
 /**
  * The anchors of one network, none of them empty. In the order in which they are loaded: that with the
- * translation first, as pf would want it in one file.
+ * translation first, as pf would want it in one file. Nothing is redirected before it would be let through.
  */
 export function networkAnchors(
   policy: FilteredPolicy,
@@ -50,57 +44,24 @@ export function networkAnchors(
     bridgeAnchor(policy, own, surroundings),
     guardAnchor(policy, own, surroundings),
     beyondAnchor(policy, own, surroundings),
+    redirectionAnchor(policy, own, surroundings),
   ].filter(({ translation, filter }) => translation.length + filter.length > 0);
 }
 
 function guardAnchor(
   policy: FilteredPolicy,
   own: FamilyPolicy | undefined,
-  { root }: Surroundings,
+  { root, seesLocal = false }: Surroundings,
 ): Anchor {
   const { name, guard: path } = anchorPaths(root, policy);
-  const rules = own === undefined ? [] : guardRules(name, own);
+  const rules = own === undefined
+    ? []
+    : [...(seesLocal ? localRules(name) : []), ...guardRules(name, own)];
   return {
     path,
-    tables: own === undefined
-      ? []
-      : namedTables([subnetsTable(own), guestsTable(own), elsewhereTable(own)], rules),
+    tables: own === undefined ? [] : namedTables(own, rules),
     translation: untranslatedStrangers(name, policy),
-    filter: [...stoppedStrangers(name, policy), ...rules],
-  };
-}
-
-/** The tables that the rules name: others would be loaded in vain. */
-function namedTables(tables: readonly Table[], rules: readonly FilterRule[]): readonly Table[] {
-  const named = new Set(
-    rules.flatMap(({ from, to }) => [from, to]).flatMap((endpoint) =>
-      typeof endpoint === "object" && "table" in endpoint ? [endpoint.table] : []
-    ),
-  );
-  return tables.filter(({ name }) => named.has(name));
-}
-
-function subnetsTable({ subnets }: FamilyPolicy): Table {
-  return { name: "subnets", entries: subnets.map(included), persists: false };
-}
-
-function guestsTable({ subnets, hostAddresses }: FamilyPolicy): Table {
-  const hosts = hostAddresses.map((address) => subnetOf(address, bitsOf("ipv4")));
-  return {
-    name: "guests",
-    entries: [...subnets.map(included), ...hosts.map(excluded)],
-    persists: false,
-  };
-}
-
-function elsewhereTable({ subnets }: FamilyPolicy): Table {
-  return {
-    name: "elsewhere",
-    entries: [
-      included(subnetNamed("0.0.0.0/0")),
-      ...[...subnets, MULTICAST, BROADCAST].map(excluded),
-    ],
-    persists: false,
+    filter: [...stoppedStrangers(name, policy, seesLocal), ...rules],
   };
 }
 
@@ -120,23 +81,40 @@ function bridgeAnchor(
   if (own === undefined) {
     return { path, tables: [], translation: [], filter: [...amongStrangers(name, policy), rest] };
   }
+  const { seesLocal = false } = surroundings;
   const external = externalInterface(policy, surroundings);
-  const translation = external === undefined ? [] : translationRules(own, external);
+  const outward = external === undefined ? [] : translationRules(own, external);
+  const translation = [
+    ...outward,
+    ...returningRules(name, policy.bridge, own, seesLocal),
+    ...redirectionCall(own, seesLocal),
+  ];
   const filter = [
     ...(external === undefined ? [] : [spoofed(name, external)]),
-    ...rulesOnBridge(name, policy.bridge, own, translation.length > 0),
+    ...publishedOnBridge(name, policy.bridge, own),
+    ...rulesOnBridge(name, policy.bridge, own, outward.length > 0),
     ...amongStrangers(name, policy),
     rest,
   ];
   return {
     path,
     tables: [
-      ...(translation.length === 0 ? [] : [natDestinations(own)]),
-      ...namedTables([subnetsTable(own), guestsTable(own)], filter),
+      ...(outward.length === 0 ? [] : [natDestinations(own)]),
+      ...namedTables(own, [...translation, ...filter]),
     ],
     translation,
     filter,
   };
+}
+
+function redirectionAnchor(
+  policy: FilteredPolicy,
+  own: FamilyPolicy | undefined,
+  { root, seesLocal = false }: Surroundings,
+): Anchor {
+  const { name, redirections: path } = anchorPaths(root, policy);
+  const translation = own === undefined ? [] : redirections(name, own, seesLocal);
+  return { path, tables: [], translation, filter: [] };
 }
 
 /** A packet from outside that says to be from a guest would be taken for one. */
@@ -163,28 +141,6 @@ function beyondAnchor(
     path,
     tables: [guestsTable(own)],
     translation: [],
-    // Members of the bridge come first: pf sees their packets too where pfil_member is 1.
-    filter: [
-      ...amongMembers(name),
-      ...rulesBeyond(name, own),
-    ],
+    filter: rulesBeyond(name, own),
   };
-}
-
-/** What is translated never gets here: `nat pass` has let it through. */
-function rulesBeyond(name: string, { forwarding }: FamilyPolicy): readonly FilterRule[] {
-  const out = { direction: "out", family: "inet", from: GUESTS, to: "any" } as const;
-  const into = { direction: "in", family: "inet", from: "any", to: GUESTS } as const;
-  if (forwarding.direction !== "both") {
-    return [{ action: "block return", ...out, label: `${name} ${REJECTED}` }];
-  }
-  const pass = {
-    action: "pass",
-    state: "any",
-    ...(forwarding.device === undefined ? {} : { device: forwarding.device }),
-  } as const;
-  return [
-    { ...pass, ...out, label: `${name} beyond-out` },
-    { ...pass, ...into, label: `${name} ${GUESTS_IN}` },
-  ];
 }

@@ -7,114 +7,16 @@
 import { formatSubnet, type Subnet } from "../../core/address.ts";
 import type { PortRange } from "../../core/network/network.ts";
 import { addressableInterface, interfaceWord } from "./interface_word.ts";
-
-/** Addresses that belong to a table, or do not although a wider entry holds them. */
-export interface TableEntry {
-  /** IPv4. */
-  readonly subnet: Subnet;
-  /** True: written with a `!`. */
-  readonly isExcluded: boolean;
-}
-
-/** A list of addresses that rules name. The most specific entry decides. */
-export interface Table {
-  /** At most 31 characters. */
-  readonly name: TableName;
-  /** No two for the same subnet. */
-  readonly entries: readonly TableEntry[];
-  /** True: it stays when no rule names it any more. */
-  readonly persists: boolean;
-}
-
-/**
- * `natdst`: where translated packets go. `subnets`: all addresses of the network. `guests`: the same
- * without the host's own. `elsewhere`: what guests reach by leaving their bridge.
- */
-export type TableName = "natdst" | "subnets" | "guests" | "elsewhere";
-
-/** What a rule compares an address with. */
-export type Endpoint =
-  | "any"
-  | Subnet
-  | { readonly table: TableName; readonly isExcluded?: boolean };
-
-/**
- * What rules write on packets, for rules that meet the same packet later: at most 63 letters, digits and
- * `. _ - @ :`.
- */
-export type Tag = string;
-
-/** What becomes of the source of packets that leave. */
-export type TranslationRule = NatRule | NatExemption;
-
-/** Packets with this tag are not translated, whatever rules come later. */
-export interface NatExemption {
-  /** As in {@linkcode FilterRule}. */
-  readonly tagged: Tag;
-  /** As in {@linkcode FilterRule}. */
-  readonly family?: FilterRule["family"];
-}
-
-/** Translates the source of packets that leave, and lets them pass there. */
-export interface NatRule {
-  /** The interface that they leave by: a name. */
-  readonly device: string;
-  /** Packets with a source in it. */
-  readonly from: Subnet;
-  /** Absent: the address that the interface has when the packet leaves. */
-  readonly pool?: readonly Subnet[];
-  /** The source ports that TCP and UDP get. */
-  readonly ports: PortRange;
-}
-
-/** Passes or blocks, and ends the search: whatever rules follow elsewhere, this one decides. */
-export interface FilterRule {
-  /** `block return` answers, `block drop` is silent. */
-  readonly action: "pass" | "block return" | "block drop";
-  /** Absent: both. */
-  readonly direction?: "in" | "out";
-  /** A name; absent: any interface. */
-  readonly device?: string;
-  /** True: any interface but that one. */
-  readonly isElsewhere?: boolean;
-  /** Absent: both. */
-  readonly family?: "inet" | "inet6";
-  /** Absent: any protocol. */
-  readonly udp?: { readonly sourcePort: number; readonly destinationPort: number };
-  /** What the source is compared with. */
-  readonly from: Endpoint;
-  /** What the destination is compared with. */
-  readonly to: Endpoint;
-  /**
-   * What makes a state, so that all that belongs to it passes on this interface: `first` packets of TCP
-   * connections and any other packet, or `any` packet, so that connections go on whose beginning nobody
-   * saw. Absent: none, and for `block` never.
-   */
-  readonly state?: "first" | "any";
-  /** True: IP options pass too, which IGMP and MLD have (Router Alert, RFC 2236, RFC 2710). */
-  readonly allowsOptions?: boolean;
-  /**
-   * Whose rule it is, and what for: pf counts by it. At most 63 letters, digits, spaces and `. _ - @ :`.
-   * A rule with a label is also left by the optimizer of pfctl as and where it is.
-   */
-  readonly label: string;
-  /** Written on packets that pass, in the place of any other. */
-  readonly tag?: Tag;
-  /** Only packets match that have it. */
-  readonly tagged?: Tag;
-}
-
-/** One anchor and all that it holds. */
-export interface Anchor {
-  /** From the main ruleset down: `bridgewall/default`. At most 63 bytes. */
-  readonly path: string;
-  /** Seen by the rules of this anchor alone. */
-  readonly tables: readonly Table[];
-  /** The first that matches decides. */
-  readonly translation: readonly TranslationRule[];
-  /** The first that matches decides: all are quick. */
-  readonly filter: readonly FilterRule[];
-}
+import type {
+  Anchor,
+  Endpoint,
+  FilterRule,
+  NatRule,
+  OnInterface,
+  Redirection,
+  Table,
+  TranslationRule,
+} from "./rules.ts";
 
 /** The text that `pfctl -f` reads: the order of the parts is pf's own, and the last line ends. */
 export function formatAnchor({ tables, translation, filter }: Anchor): string {
@@ -142,9 +44,27 @@ export function tableEntries({ entries }: Table): readonly string[] {
 
 /** One line. */
 export function formatTranslation(rule: TranslationRule, spell: InterfaceSpelling): string {
-  if ("device" in rule) return formatNatRule(rule, spell);
-  const { family, tagged } = rule;
-  return ["no nat", ...(family === undefined ? [] : [family]), `all tagged ${tagged}`].join(" ");
+  switch (rule.kind) {
+    case "nat pass":
+      return formatNatRule(rule, spell);
+    case "nat": {
+      const { device, from, to, tagged, address } = rule;
+      return words(
+        ...["nat", onText(rule, spell), "inet", fromTo(from, to), taggedText({ tagged })],
+        `-> ${address === undefined ? ownAddress(device, spell) : formatAddresses(address)}`,
+      );
+    }
+    case "no nat": {
+      const { family, from, to, tagged } = rule;
+      return words("no nat", onText(rule, spell), family, fromTo(from, to), taggedText({ tagged }));
+    }
+    case "rdr":
+      return formatRedirection(rule, spell);
+    case "rdr-anchor":
+      return words(
+        ...[`rdr-anchor "${rule.name}"`, onText(rule, spell), "inet", fromTo("any", rule.to)],
+      );
+  }
 }
 
 /** One line, as libvirt writes it. */
@@ -156,7 +76,7 @@ export function formatNatRule(
   const range = `port ${ports.start}:${ports.end}`;
   const [first, ...more] = pool ?? [];
   const address = first === undefined
-    ? `(${spell(addressableInterface(device))}) ${range}`
+    ? `${ownAddress(device, spell)} ${range}`
     : more.length === 0 && first.prefix === 32
     ? `${formatAddresses(first)} ${range}`
     // A guest keeps the address that it got first: sites take a change for somebody else.
@@ -164,61 +84,111 @@ export function formatNatRule(
   return `nat pass on ${name} inet from ${formatAddresses(from)} to <natdst> -> ${address}`;
 }
 
+/** Whatever the interface has when the packet leaves. */
+function ownAddress(device: string, spell: InterfaceSpelling): string {
+  return `(${spell(addressableInterface(device))})`;
+}
+
 function poolText(pool: readonly Subnet[]): string {
   const [first, ...more] = pool.map(formatAddresses);
   return more.length === 0 ? `${first}` : `{ ${[first, ...more].join(", ")} }`;
 }
 
+/** A range of the guest's is written with both ends: pfctl prints it like that, however it was given. */
+function formatRedirection(rule: Redirection, spell: InterfaceSpelling): string {
+  const { protocol, to, ports, tag, target, targetPorts: { start, end } } = rule;
+  return words(
+    ...["rdr", onText(rule, spell), "inet", `proto ${protocol}`, `from any to ${endpointText(to)}`],
+    ...[portText(ports), `tag ${tag}`, "->", formatAddresses(target)],
+    `port ${start === end ? start : `${start}:${end}`}`,
+  );
+}
+
 /** One line. */
 export function formatFilterRule(rule: FilterRule, spell: InterfaceSpelling): string {
-  const { direction, device, isElsewhere, family, udp, allowsOptions, label, tag, tagged } = rule;
-  return [
-    rule.action,
-    ...(direction === undefined ? [] : [direction]),
-    "quick",
-    ...(device === undefined ? [] : ["on", ...(isElsewhere ? ["!"] : []), spell(device)]),
-    ...(family === undefined ? [] : [family]),
-    ...(udp === undefined ? [] : ["proto", "udp"]),
-    formatEndpoints(rule),
-    ...(rule.action === "pass" ? [stateText(rule)] : []),
-    ...(allowsOptions ? ["allow-opts"] : []),
+  const { action, direction, family, transport, allowsOptions, label, tag } = rule;
+  return words(
+    ...[action, direction, "quick", onText(rule, spell), family],
+    ...[transport === undefined ? undefined : `proto ${transport.protocol}`, formatEndpoints(rule)],
+    action === "pass" ? stateText(rule) : undefined,
+    allowsOptions ? "allow-opts" : undefined,
     `label "${label}"`,
-    ...(tag === undefined ? [] : [`tag ${tag}`]),
-    ...(tagged === undefined ? [] : [`tagged ${tagged}`]),
-  ].join(" ");
+    tag === undefined ? undefined : `tag ${tag}`,
+    taggedText(rule),
+  );
+}
+
+function words(...all: readonly (string | undefined)[]): string {
+  return all.filter((word) => word !== undefined).join(" ");
+}
+
+function onText(
+  { device, isElsewhere }: OnInterface,
+  spell: InterfaceSpelling,
+): string | undefined {
+  return device === undefined ? undefined : `on ${isElsewhere ? "! " : ""}${spell(device)}`;
+}
+
+function taggedText(
+  { tagged, notTagged }: { readonly tagged?: string | undefined; readonly notTagged?: string },
+): string | undefined {
+  if (tagged !== undefined) return `tagged ${tagged}`;
+  return notTagged === undefined ? undefined : `! tagged ${notTagged}`;
 }
 
 /**
  * States are bound to their interface: a guest could otherwise make one on a member of its bridge, or from
  * outside, that lets a packet through elsewhere (pf.conf(5), state-policy).
  */
-function stateText({ state }: FilterRule): string {
+function stateText({ state, transport }: FilterRule): string {
   if (state === undefined) return "no state";
+  // Flags are those of TCP: pfctl neither takes nor prints them where another protocol is asked for.
+  const flags = (text: string): string =>
+    (transport?.protocol ?? "tcp") === "tcp" ? `flags ${text} ` : "";
   switch (state) {
     case "first":
-      return "flags S/SA keep state (if-bound)";
+      return `${flags("S/SA")}keep state (if-bound)`;
     case "any":
       // Without the beginning of a connection its windows are not known.
-      return "flags any keep state (if-bound, sloppy)";
+      return `${flags("any")}keep state (if-bound, sloppy)`;
   }
 }
 
-function formatEndpoints({ from, to, udp }: FilterRule): string {
-  if (from === "any" && to === "any" && udp === undefined) return "all";
-  const port = (number: number | undefined): string =>
-    number === undefined ? "" : ` port = ${number}`;
-  return `from ${endpointText(from)}${port(udp?.sourcePort)} ` +
-    `to ${endpointText(to)}${port(udp?.destinationPort)}`;
+function formatEndpoints({ from, to, transport }: FilterRule): string {
+  if (transport === undefined) return fromTo(from, to);
+  const { sourcePort, destinationPorts } = transport;
+  const source = sourcePort === undefined ? undefined : portText(onePort(sourcePort));
+  return words(
+    ...["from", endpointText(from), source],
+    ...["to", endpointText(to), portText(destinationPorts)],
+  );
+}
+
+/** A range of one. */
+export function onePort(port: number): PortRange {
+  return { start: port, end: port };
+}
+
+function portText({ start, end }: PortRange): string {
+  return start === end ? `port = ${start}` : `port ${start}:${end}`;
+}
+
+function fromTo(from: Endpoint, to: Endpoint): string {
+  return from === "any" && to === "any"
+    ? "all"
+    : `from ${endpointText(from)} to ${endpointText(to)}`;
 }
 
 function endpointText(endpoint: Endpoint): string {
   if (endpoint === "any") return "any";
+  if (endpoint === "self") return "(self)";
+  if ("allBut" in endpoint) return `! ${formatAddresses(endpoint.allBut)}`;
   if (!("table" in endpoint)) return formatAddresses(endpoint);
   return `${endpoint.isExcluded ? "! " : ""}<${endpoint.table}>`;
 }
 
 /** A single address stands without its prefix, as pfctl prints it. */
-function formatAddresses(subnet: Subnet): string {
+export function formatAddresses(subnet: Subnet): string {
   const text = formatSubnet(subnet);
   const single = subnet.family === "ipv4" ? "/32" : "/128";
   return text.endsWith(single) ? text.slice(0, -single.length) : text;

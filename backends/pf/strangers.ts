@@ -4,7 +4,8 @@
  */
 import type { FilteredPolicy } from "../../core/policy/policy.ts";
 import { REJECTED } from "./bridge_rules.ts";
-import type { FilterRule, NatExemption, Tag } from "./script.ts";
+import { localDelivery } from "./local_rules.ts";
+import type { FilterRule, NatExemption, Tag } from "./rules.ts";
 
 /** What guests without known addresses speak; undefined: there are none. */
 type Family = "inet" | "inet6" | "any" | undefined;
@@ -45,21 +46,29 @@ export function amongStrangers(name: string, policy: FilteredPolicy): readonly F
   ];
 }
 
-/** What they send to somewhere else, whoever they say to be. */
-export function stoppedStrangers(name: string, policy: FilteredPolicy): readonly FilterRule[] {
+/**
+ * What they send to somewhere else, whoever they say to be.
+ *
+ * @param seesLocal Whether pf sees what is for the host itself as if it went out on another interface.
+ */
+export function stoppedStrangers(
+  name: string,
+  policy: FilteredPolicy,
+  seesLocal: boolean,
+): readonly FilterRule[] {
   const family = familyOf(policy);
   if (family === undefined) return [];
-  return [{
+  const all = { ...withFamily(family), from: "any", to: "any", tagged: stayTag(name) } as const;
+  const local = { ...localDelivery(name), ...all, allowsOptions: true };
+  const elsewhere: FilterRule = {
     action: "block return",
     direction: "out",
     device: policy.bridge,
     isElsewhere: true,
-    ...withFamily(family),
-    from: "any",
-    to: "any",
+    ...all,
     label: `${name} ${REJECTED}`,
-    tagged: stayTag(name),
-  }];
+  };
+  return seesLocal ? [local, elsewhere] : [elsewhere];
 }
 
 /** What is translated is not asked of the filter: so it must not be. */
@@ -69,5 +78,5 @@ export function untranslatedStrangers(
 ): readonly NatExemption[] {
   const family = familyOf(policy);
   if (family === undefined || family === "inet6") return [];
-  return [{ tagged: stayTag(name), ...withFamily(family) }];
+  return [{ kind: "no nat", ...withFamily(family), from: "any", to: "any", tagged: stayTag(name) }];
 }

@@ -2,9 +2,10 @@
 import type { Answers } from "../../core/firewall_backend.ts";
 import type { HostFacts } from "../../core/host.ts";
 import { isEverything } from "../../core/network/subnets.ts";
-import type { FilteredPolicy } from "../../core/policy/policy.ts";
+import type { CompiledPolicy, FilteredPolicy } from "../../core/policy/policy.ts";
 import { anchorPaths } from "./anchor_path.ts";
 import { standingInterface } from "./listing.ts";
+import { isOn, LOCAL_DELIVERY_KEY } from "./settings.ts";
 
 /** All of it. */
 export interface Surroundings {
@@ -12,14 +13,24 @@ export interface Surroundings {
   readonly root: string;
   /** The interface of the default route for IPv4; absent: there is none. */
   readonly defaultInterface?: string;
+  /** Whether pf sees what is delivered to the host's own programs; absent: it does not. */
+  readonly seesLocal?: boolean;
 }
 
-/** Reads the routes. */
-export function surroundingsOf(root: string, { routes }: Pick<HostFacts, "routes">): Surroundings {
+/** Reads the routes, and what the kernel was asked. */
+export function surroundingsOf(
+  root: string,
+  { routes }: Pick<HostFacts, "routes">,
+  answers: Answers,
+): Surroundings {
   const way = routes.find(({ destination, device }) =>
     destination.family === "ipv4" && isEverything(destination) && device !== undefined
   );
-  return way?.device === undefined ? { root } : { root, defaultInterface: way.device };
+  return {
+    root,
+    seesLocal: isOn(LOCAL_DELIVERY_KEY, answers),
+    ...(way?.device === undefined ? {} : { defaultInterface: way.device }),
+  };
 }
 
 /** By which interface guests reach the outside; undefined: none is known. */
@@ -52,11 +63,15 @@ export function isTranslated({ families }: FilteredPolicy): boolean {
   );
 }
 
-/** The interfaces on which the rules of a network must not be skipped. */
+/** The interfaces on which its rules must not be skipped. */
 export function devicesOf(
-  policy: FilteredPolicy,
+  policy: CompiledPolicy,
   surroundings: Surroundings,
 ): readonly string[] {
+  if (policy.kind === "masquerade") {
+    const { defaultInterface } = surroundings;
+    return defaultInterface === undefined ? [] : [defaultInterface];
+  }
   const external = isTranslated(policy) ? externalInterface(policy, surroundings) : undefined;
   return external === undefined ? [policy.bridge] : [policy.bridge, external];
 }

@@ -6,9 +6,8 @@ import {
   type Subnet,
   subnetOf,
 } from "../../core/address.ts";
-import { type FamilyPolicy, NEVER_TRANSLATED } from "../../core/policy/policy.ts";
-import { subnetNamed } from "./bridge_rules.ts";
-import type { NatRule, Table, TableEntry } from "./script.ts";
+import type { FamilyPolicy } from "../../core/policy/policy.ts";
+import type { NatRule } from "./rules.ts";
 
 /**
  * One rule for each subnet; none for a network that is not translated.
@@ -22,29 +21,7 @@ export function translationRules(
   if (forwarding.direction === "none" || forwarding.translation === undefined) return [];
   const { addresses, ports } = forwarding.translation;
   const pool = addresses === undefined ? {} : { pool: subnetsOfRange(addresses) };
-  return subnets.map((from) => ({ device: external, from, ports, ...pool }));
-}
-
-/** All that is not the network itself and leaves its link. */
-export function natDestinations({ subnets }: FamilyPolicy): Table {
-  return {
-    name: "natdst",
-    entries: [
-      included(subnetNamed("0.0.0.0/0")),
-      ...[...subnets, ...NEVER_TRANSLATED.ipv4.map(subnetNamed)].map(excluded),
-    ],
-    persists: true,
-  };
-}
-
-/** Addresses that belong to a table. */
-export function included(subnet: Subnet): TableEntry {
-  return { subnet, isExcluded: false };
-}
-
-/** Addresses that do not, although a wider entry holds them. */
-export function excluded(subnet: Subnet): TableEntry {
-  return { subnet, isExcluded: true };
+  return subnets.map((from) => ({ kind: "nat pass", device: external, from, ports, ...pool }));
 }
 
 /** The fewest subnets that hold exactly these addresses: pf has pools of subnets, not of ranges. */

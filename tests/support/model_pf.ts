@@ -45,8 +45,10 @@ export function runPfctl(anchors: Anchors, args: readonly string[], stdin: strin
         anchors: new Map([...anchors].filter(([name]) => name !== path)),
         result: text === undefined ? MISSING : DONE,
       };
-    case "-s nat":
-      return answer(printed(text ?? "", /^nat .*\n/gm).replace(/( -> \(.*)$/gm, "$1 round-robin"));
+    case "-P -s nat":
+      return answer(printedTranslation(text ?? ""));
+    case "-v -P -s nat":
+      return answer(printedTranslation(text ?? "").replaceAll("\n", `\n${COUNTED}`));
     case "-P -s rules":
       return answer(printed(text ?? "", /^(pass|block) .*\n/gm));
     default:
@@ -67,6 +69,17 @@ const MISSING: CommandResult = {
   status: 1,
   stderr: "rules cleared\nnat cleared\npfctl: Anchor or Ruleset does not exist.\n",
 };
+
+/** pf counts what it translates. */
+const COUNTED =
+  "  [ Evaluations: 7         Packets: 3         Bytes: 180         States: 1     ]\n" +
+  "  [ Inserted: uid 0 pid 4711 State Creations: 1     ]\n";
+
+/** Rules that change sources come first, whatever the order in the file. */
+function printedTranslation(text: string): string {
+  const lines = printed(text, /^(no )?nat .*\n/gm) + printed(text, /^rdr(-anchor)? .*\n/gm);
+  return lines.replace(/( -> \(.*)$/gm, "$1 round-robin").replaceAll(" port 50001:65535", "");
+}
 
 function printed(text: string, lines: RegExp): string {
   return (text.match(lines) ?? []).join("");

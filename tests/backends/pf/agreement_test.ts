@@ -7,9 +7,18 @@ import type { HostInterface, HostSetup, Journey, PfHost } from "../../support/pf
 import { describePacket, type Packet, packet, replyTo } from "../../support/pf/pf_packet.ts";
 import { PROTOCOLS } from "../../support/pf/pf_rules.ts";
 import { type Case, CASES, type Sending } from "./arbitrary_networks.ts";
-import { DIFFERENCES, type Entry, linksOf, POLICY, type Verdict } from "./oracle.ts";
-import { verdictOf, wayTo, type World } from "./oracle.ts";
-import { bareHost, BRIDGE_SETTINGS, loadInto, MAIN_RULESETS, upCommands } from "./scene.ts";
+import { verdictOf } from "./oracle.ts";
+import { type Entry, linksOf, wayTo, type World } from "./oracle_world.ts";
+import {
+  bareHost,
+  BRIDGE_SETTINGS,
+  FREEBSD,
+  loadInto,
+  MAIN_RULESETS,
+  SEES_LOCAL,
+  upCommands,
+} from "./scene.ts";
+import { DIFFERENCES, POLICY, type Verdict } from "./verdicts.ts";
 
 type Arrival = Extract<Verdict, { readonly kind: "arrives" }>;
 
@@ -50,9 +59,9 @@ function routesOf({ policies, uplinks }: World): Readonly<Record<string, string>
 }
 
 /** Makes hosts with the networks of the case, where nothing has been sent yet. */
-function hostMaker({ definitions, world, main, setting }: Case): () => PfHost {
-  const setup = { ...BRIDGE_SETTINGS[setting], interfaces: interfacesOf(world) };
-  const commands = upCommands(definitions);
+function hostMaker({ definitions, world, main, setting, filterLocal }: Case): () => PfHost {
+  const setup = { ...BRIDGE_SETTINGS[setting], filterLocal, interfaces: interfacesOf(world) };
+  const commands = upCommands(definitions, FREEBSD, filterLocal ? SEES_LOCAL : undefined);
   return () => {
     const host = bareHost(MAIN_RULESETS[main] ?? "", { ...setup, routes: routesOf(world) });
     loadInto(host, commands);
@@ -124,7 +133,7 @@ function mirrored(world: World, { sent }: Sending): Sending | undefined {
   return to === "host" ? undefined : { entry: { kind: "uplink", name: to }, sent: mirror };
 }
 
-function isSeenAs(sent: Packet, seen: Packet, as: Arrival["as"]): boolean {
+function isSeenAs(sent: Packet, seen: Packet, { as }: Pick<Arrival, "as">): boolean {
   if (as === undefined) return describePacket(sent) === describePacket(seen);
   const { addresses: { start, end }, ports } = as;
   const { source: { value }, sourcePort: port } = seen;
@@ -154,18 +163,22 @@ function problemOfArrival(
   host: PfHost,
   world: World,
   sending: Sending,
-  { at, as }: Arrival,
+  verdict: Arrival,
   journey: Journey,
 ): string | undefined {
   const { entry, sent } = sending;
+  const { at, to } = verdict;
   const [near, far] = "policy" in entry ? membersOf(entry.policy) : [];
+  const redirected = to === undefined
+    ? sent
+    : { ...sent, destination: to.address, destinationPort: to.port };
   const isRight = journey.to === (at === "neighbour" ? far : at) &&
-    isSeenAs(sent, journey.packet, as);
+    isSeenAs(redirected, journey.packet, verdict);
   if (!isRight) return told(journey);
   const back = answer(host, world, sending, journey);
   if (back === undefined) return undefined;
   const isBack = back.to === (entry.kind === "neighbour" ? near : originOf(entry)) &&
-    isSeenAs(replyTo(sent), back.packet, undefined);
+    isSeenAs(replyTo(sent), back.packet, {});
   return isBack ? undefined : `its answer: ${told(back)}`;
 }
 

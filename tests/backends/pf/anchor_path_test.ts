@@ -1,6 +1,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
-import { anchorPaths, LONGEST_ROOT } from "../../../backends/pf/anchor_path.ts";
+import {
+  anchorPaths,
+  kindOfAnchor,
+  LONGEST_ROOT,
+  masqueradePath,
+} from "../../../backends/pf/anchor_path.ts";
 import { byteLength } from "../../../core/quoted.ts";
 import { INTERFACE_NAMES, TEXTS } from "../../support/arbitrary.ts";
 import { problemOfAnchorPath } from "../../support/pf/pf_anchor_rules.ts";
@@ -15,6 +20,7 @@ Deno.test("a network is found under its own name", () => {
     guard: "bridgewall/+default",
     bridge: "bridgewall/default",
     beyond: "bridgewall/~default",
+    redirections: "bridgewall/default/=rdr",
   });
   assertEquals(bridgePath("lab-2.b_c", "br0", "libvirt"), "libvirt/lab-2.b_c");
 });
@@ -51,6 +57,16 @@ Deno.test("whatever the names are, pfctl takes the paths, and no two bridges hav
       const other = anchorPaths(root, { network: two, bridge: b });
       assert(paths.guard < other.bridge, "guards come before all bridges");
       assert(paths.beyond > other.bridge, "what is beyond comes after all bridges");
+      assert(masqueradePath(root) > other.bridge, "networks translate before prefixes");
+      assertEquals(problemOfAnchorPath(masqueradePath(root)), undefined);
+      const { guard, bridge, beyond, redirections } = paths;
+      assertEquals([guard, bridge, beyond, redirections, masqueradePath(root)].map(kindOfAnchor), [
+        "guard",
+        "bridge",
+        "beyond",
+        "redirections",
+        "masquerade",
+      ]);
       if (one !== two && a !== b) assert(paths.bridge !== other.bridge);
     }),
     { numRuns: 1000 },

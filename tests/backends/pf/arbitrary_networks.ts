@@ -1,14 +1,15 @@
 /** Networks of every kind on a FreeBSD host, and packets that have something to do with them. */
 import fc from "fast-check";
-import { formatAddress, type IpAddress, rangeOf, subnetOf } from "../../../core/address.ts";
+import { formatAddress, type IpAddress, rangeOf } from "../../../core/address.ts";
 import { parseNetwork } from "../../../core/network/parse_network.ts";
 import { derivePolicy } from "../../../core/policy/derive_policy.ts";
 import type { FilteredPolicy } from "../../../core/policy/policy.ts";
-import { XML_TEXTS } from "../../support/arbitrary.ts";
 import { address, subnet } from "../../support/definitions.ts";
 import { type Packet, packet } from "../../support/pf/pf_packet.ts";
 import type { ProtocolName } from "../../support/pf/pf_rules.ts";
-import { type Entry, wayTo, type World } from "./oracle.ts";
+import { definitionOf, SHAPES } from "./arbitrary_definitions.ts";
+import { packetsToItself, packetsToPorts } from "./arbitrary_ports.ts";
+import { type Entry, wayTo, type World } from "./oracle_world.ts";
 import { BRIDGE_SETTINGS, MAIN_RULESETS } from "./scene.ts";
 
 /** A packet that comes to the host. */
@@ -25,6 +26,8 @@ export interface Case {
   readonly main: string;
   /** By its name in the scene: what pf sees of bridges. */
   readonly setting: string;
+  /** Whether pf sees what the host takes for itself. */
+  readonly filterLocal: boolean;
   readonly sendings: readonly Sending[];
 }
 
@@ -57,81 +60,6 @@ const STRANGERS = ["169.254.7.7", "169.254.7.8"].map(address);
 const ODD = ["203.0.113.2", "192.0.2.2", "0.0.0.0"].map(address);
 
 const FOR_ALL = fc.constantFrom("255.255.255.255", "224.0.0.1", "224.0.0.251", "239.255.255.250");
-
-/** Short plain ones, so that anchors come in every order, and such as a definition can hold. */
-const NAMES = fc.oneof(
-  { weight: 2, arbitrary: fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,2}$/) },
-  XML_TEXTS.map((text) => text.replace(/[/\r\n]/g, "")).filter((text) => text !== ""),
-);
-
-const NATS = fc.record({
-  ports: fc.constantFrom("", "1 2", "1 65535", "1023 1024", "40000 40009", "65534 65535"),
-  from: fc.integer({ min: 16, max: 100 }),
-  addresses: fc.constantFrom(0, 0, 1, 2, 7, 64),
-}).map(({ ports, from, addresses }) => {
-  const [first, last] = ports.split(" ");
-  const start = `203.0.113.${from}`;
-  const end = `203.0.113.${from + addresses - 1}`;
-  return [
-    addresses === 0 ? "" : `<address start='${start}' end='${end}'/>`,
-    ports === "" ? "" : `<port start='${first}' end='${last}'/>`,
-  ].join("");
-});
-
-/** Somewhere in a block of 256 addresses; whether the host has the last one that it can have. */
-const PLOTS = fc.record({
-  prefix: fc.constantFrom(24, 24, 25, 28, 30),
-  at: fc.nat({ max: 255 }),
-  isLast: fc.boolean(),
-});
-
-const SHAPES = fc.record({
-  name: NAMES,
-  bridge: fc.nat({ max: 30 }).map((number) => `virbr${number}`),
-  mode: fc.constantFrom("isolated", "nat", "nat", "route", "route"),
-  device: fc.constantFrom("", "", "", " dev='re0'", " dev='em1'"),
-  nat: NATS,
-  // None now and then.
-  plots: fc.tuple(fc.nat({ max: 9 }), fc.array(PLOTS, { minLength: 1, maxLength: 3 }))
-    .map(([chance, plots]) => chance === 0 ? [] : plots),
-  routes: fc.array(fc.constantFrom(24, 26, 32), { maxLength: 2 }),
-  ipv6: fc.boolean(),
-});
-
-type Shape = typeof SHAPES extends fc.Arbitrary<infer S> ? S : never;
-
-/** Blocks of networks are next to one another, so that what ends a bit too late is seen. */
-function definitionOf({ name, bridge, plots, ...shape }: Shape, index: number): string {
-  const block = (number: number): string => `10.0.${5 * index + number}.0`;
-  const links = plots.map(({ prefix, at, isLast }, number) => {
-    const { start, end } = rangeOf(
-      subnetOf(address(block(number).replace(/0$/, `${at}`)), prefix),
-    );
-    const host = { ...start, value: isLast ? end.value - 1n : start.value + 1n };
-    return { host: formatAddress(host), prefix };
-  });
-  const [first] = links;
-  const mode = first === undefined ? "isolated" : shape.mode;
-  const routes = first === undefined
-    ? []
-    : shape.routes.map((prefix, number) =>
-      `<route address='${block(3 + number)}' prefix='${prefix}' gateway='${first.host}'/>`
-    );
-  const device = mode === "isolated" ? "" : shape.device;
-  const nat = mode === "nat" ? `<nat>${shape.nat}</nat>` : "";
-  return [
-    `<network${shape.ipv6 ? " ipv6='yes'" : ""}><name>${escaped(name)}</name>`,
-    `<bridge name='${bridge}'/>`,
-    mode === "isolated" ? "" : `<forward mode='${mode}'${device}>${nat}</forward>`,
-    ...links.map(({ host, prefix }) => `<ip address='${host}' prefix='${prefix}'/>`),
-    ...routes,
-    "</network>",
-  ].join("");
-}
-
-function escaped(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-}
 
 function policyOf(definition: string): FilteredPolicy {
   const network = parseNetwork(definition, "test.xml");
@@ -215,8 +143,10 @@ function sendingsTo(world: World): fc.Arbitrary<Sending> {
   const all = fc.oneof({ weight: 3, arbitrary: more }, ...Object.values(OUTSIDE), FOR_ALL);
   const hosts = policies.flatMap(({ families }) => families)
     .flatMap(({ hostAddresses }) => hostAddresses);
-  const ofHost = oneOf(...hosts, ...uplinks.map((one) => one.address));
+  const atHost = [...hosts, ...uplinks.map((one) => one.address)];
+  const ofHost = oneOf(...atHost);
   return fc.oneof(
+    ...sendingsToPorts(world, atHost, all),
     ...policies.flatMap((policy) => {
       const others = policies.filter((one) => one !== policy).flatMap(guestsOf);
       const far = others.length === 0 ? guests : oneOf(...others);
@@ -227,6 +157,30 @@ function sendingsTo(world: World): fc.Arbitrary<Sending> {
     ),
     enters({ kind: "host" }, packets(ofHost, guests)),
   );
+}
+
+/** What has to do with published ports, from everywhere. */
+function sendingsToPorts(
+  { policies, uplinks }: World,
+  hosts: readonly IpAddress[],
+  all: Addresses,
+): readonly fc.Arbitrary<Sending>[] {
+  return policies.flatMap((publisher) => [
+    ...policies.flatMap((policy) => {
+      const own = oneOf(...policy.families.length === 0 ? STRANGERS : inside(policy));
+      const from = fc.oneof({ weight: 4, arbitrary: own }, all);
+      return packetsToPorts(publisher, from, hosts).flatMap((sent) => [
+        enters({ kind: "guest", policy }, sent),
+        enters({ kind: "guest", policy }, sent),
+        enters({ kind: "neighbour", policy }, sent),
+      ]);
+    }),
+    ...uplinks.flatMap(({ name }) =>
+      packetsToPorts(publisher, fc.oneof(OUTSIDE[name] ?? all, OUTSIDE[name] ?? all, all), hosts)
+        .map((sent) => enters({ kind: "uplink", name }, sent))
+    ),
+    ...packetsToItself(publisher, hosts).map((sent) => enters({ kind: "host" }, sent)),
+  ]);
 }
 
 /** Hosts with one to five networks, and what is sent to them. */
@@ -241,14 +195,19 @@ export const CASES: fc.Arbitrary<Case> = fc.record({
   ),
   main: fc.constantFrom(...Object.keys(MAIN_RULESETS)),
   setting: fc.constantFrom(...Object.keys(BRIDGE_SETTINGS)),
-}).chain(({ shapes, main, setting }) => {
-  const definitions = shapes.map(definitionOf);
+  filterLocal: fc.boolean(),
+}).chain(({ shapes, main, setting, filterLocal }) => {
+  const definitions = shapes.map((shape, index) => definitionOf(shape, index, filterLocal));
+  const talks = !main.startsWith("block all") &&
+    !(MAIN_RULESETS[main] ?? "").includes("skip on lo0");
   const { pfilBridge = false, pfilMember = false } = BRIDGE_SETTINGS[setting] ?? {};
   const world: World = {
     policies: definitions.map(policyOf),
     uplinks: UPLINKS,
     sees: { bridges: pfilBridge, members: pfilMember },
+    seesLocal: filterLocal,
+    hostTalks: talks,
   };
   return fc.array(sendingsTo(world), { minLength: 1, maxLength: 5 })
-    .map((sendings) => ({ definitions, world, main, setting, sendings }));
+    .map((sendings) => ({ definitions, world, main, setting, filterLocal, sendings }));
 });

@@ -10,24 +10,35 @@ export interface Claim {
 }
 
 /** A guest of the scene. */
-interface Guest {
+export interface Guest {
   readonly bridge: string;
   readonly member: string;
   readonly address: string;
 }
 
-const ALICE: Guest = { bridge: "virbr0", member: "tap0", address: "192.168.122.10" };
-const BOB: Guest = { bridge: "virbr0", member: "tap1", address: "192.168.122.11" };
-const NATNET: Guest = { bridge: "virbr1", member: "tap2", address: "10.0.100.130" };
-const LONELY: Guest = { bridge: "virbr2", member: "tap4", address: "10.0.120.7" };
-const SERVER: Guest = { bridge: "virbr3", member: "tap6", address: "198.51.100.7" };
-const BY_EM1: Guest = { bridge: "virbr4", member: "tap8", address: "10.0.130.7" };
-const SERVER_BY_EM1: Guest = { bridge: "virbr5", member: "tap10", address: "198.51.101.7" };
-const STRANGER: Guest = { bridge: "virbr6", member: "tap12", address: "169.254.7.7" };
-const TALKATIVE: Guest = { bridge: "virbr7", member: "tap14", address: "10.0.150.7" };
+/** A guest of the network `default`. The others are guests of the networks in their names. */
+export const ALICE: Guest = { bridge: "virbr0", member: "tap0", address: "192.168.122.10" };
+/** As {@linkcode ALICE}. */
+export const BOB: Guest = { bridge: "virbr0", member: "tap1", address: "192.168.122.11" };
+/** As {@linkcode ALICE}. */
+export const NATNET: Guest = { bridge: "virbr1", member: "tap2", address: "10.0.100.130" };
+/** As {@linkcode ALICE}. */
+export const LONELY: Guest = { bridge: "virbr2", member: "tap4", address: "10.0.120.7" };
+/** As {@linkcode ALICE}. */
+export const SERVER: Guest = { bridge: "virbr3", member: "tap6", address: "198.51.100.7" };
+/** As {@linkcode ALICE}. */
+export const BY_EM1: Guest = { bridge: "virbr4", member: "tap8", address: "10.0.130.7" };
+/** As {@linkcode ALICE}. */
+export const SERVER_BY_EM1: Guest = { bridge: "virbr5", member: "tap10", address: "198.51.101.7" };
+/** As {@linkcode ALICE}. */
+export const STRANGER: Guest = { bridge: "virbr6", member: "tap12", address: "169.254.7.7" };
+/** As {@linkcode ALICE}. */
+export const TALKATIVE: Guest = { bridge: "virbr7", member: "tap14", address: "10.0.150.7" };
 
-const OUTSIDE = "192.0.9.9";
-const OUTSIDE_BY_EM1 = "192.0.3.9";
+/** Somebody beyond the interface of the default route, and beyond the other one. */
+export const OUTSIDE = "192.0.9.9";
+/** As {@linkcode OUTSIDE}. */
+export const OUTSIDE_BY_EM1 = "192.0.3.9";
 
 /** What is asked of every kind of packet. */
 type Probe = (from: string, to: string) => Packet;
@@ -38,16 +49,24 @@ const PROBES: Readonly<Record<string, Probe>> = {
   UDP: (from, to) => packet("udp", `${from}:40001`, `${to}:53`),
 };
 
-function send(host: PfHost, { bridge, member }: Guest, sent: Packet): Journey {
+/** What a guest sends to the host, or to whom that routes. */
+export function send(host: PfHost, { bridge, member }: Guest, sent: Packet): Journey {
   return host.fromGuest(bridge, member, sent);
 }
 
-function told({ delivered, to, stoppedAt, rule, packet: seen }: Journey): string {
+/** What became of it. */
+export function told({ delivered, to, stoppedAt, rule, packet: seen }: Journey): string {
   const where = delivered ? `came to ${to}` : `stopped ${stoppedAt}`;
   return `${describePacket(seen)} ${where}: ${rule}`;
 }
 
-function arrives(journey: Journey, to: string, from?: string, at?: string): string | undefined {
+/** Undefined when it came there, with this source and to this address; else what became of it. */
+export function arrives(
+  journey: Journey,
+  to: string,
+  from?: string,
+  at?: string,
+): string | undefined {
   const { packet: { source, destination } } = journey;
   const right = journey.delivered && journey.to === to &&
     (from === undefined || formatAddress(source) === from) &&
@@ -55,7 +74,8 @@ function arrives(journey: Journey, to: string, from?: string, at?: string): stri
   return right ? undefined : told(journey);
 }
 
-function refused(journey: Journey): string | undefined {
+/** Undefined when it was stopped. */
+export function refused(journey: Journey): string | undefined {
   return journey.delivered ? told(journey) : undefined;
 }
 

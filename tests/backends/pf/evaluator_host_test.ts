@@ -184,3 +184,43 @@ Deno.test("pf host: with the defaults of FreeBSD 13, a floating state of the mem
   const bound = hostWith("set state-policy if-bound\nblock all\npass in on tap0\n", "", setup);
   assertEquals(bound.betweenGuests("virbr0", "tap0", "tap1", between).hooks, ["in on tap0"]);
 });
+
+const OWN_RDR = "rdr proto tcp from any to (self) port 80 -> 192.168.122.2 port 8080\n";
+
+Deno.test("pf host: its own packets to itself go out and come in on lo0, where they can be redirected", () => {
+  const interfaces = { ...SETUP.interfaces, lo0: { addresses: ["127.0.0.1/8"] } };
+  const asked = packet("tcp", "203.0.113.5:1000", "203.0.113.5:80");
+  const host = hostWith(OWN_RDR, "", { interfaces });
+  const there = host.fromHost(asked);
+  assertEquals([...there.hooks, told(there)], [
+    "out on lo0",
+    "in on lo0",
+    "out on virbr0",
+    "to virbr0",
+  ]);
+  const back = host.fromGuest("virbr0", "tap0", replyTo(there.packet));
+  assertEquals(describePacket(back.packet), "tcp 192.168.122.2:8080 > 203.0.113.5:1000 SA", "lost");
+  const seeing = hostWith(OWN_RDR, "", { interfaces, filterLocal: true });
+  const answer = seeing.fromGuest("virbr0", "tap0", replyTo(seeing.fromHost(asked).packet));
+  assertEquals(answer.hooks, ["in on virbr0", "out on lo0"]);
+  assertEquals(describePacket(answer.packet), "tcp 203.0.113.5:80 > 203.0.113.5:1000 SA");
+});
+
+Deno.test("pf host: what it takes for itself goes out on lo0 where pf is told to look", () => {
+  const host = hostWith("block out on lo0\n", "", { filterLocal: true });
+  const gateway = packet("tcp", "192.168.122.2:1", "192.168.122.1:22");
+  assertEquals(told(host.fromGuest("virbr0", "tap0", gateway)), "out on lo0: block out on lo0");
+  assertEquals(told(host.fromGuest("virbr0", "tap0", OUTBOUND)), "to re0");
+});
+
+Deno.test("pf host: addresses of lo0 come and go on lo0 alone", () => {
+  const interfaces = { ...SETUP.interfaces, lo0: { addresses: ["127.0.0.1/8"] } };
+  const host = hostWith("rdr on lo0 from any to 127.0.0.1 -> 192.168.122.2\n", "", { interfaces });
+  const forged = packet("tcp", "192.168.122.2:1", "127.0.0.1:22");
+  assertEquals(
+    told(host.fromGuest("virbr0", "tap0", forged)),
+    "arrival on virbr0: an address of lo0",
+  );
+  const own = packet("tcp", "127.0.0.1:1", "127.0.0.1:22");
+  assertEquals(told(host.fromHost(own)), "routing: an address of lo0");
+});

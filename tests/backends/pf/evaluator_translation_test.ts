@@ -1,5 +1,6 @@
 /** Translation rules of the evaluator, one sentence of pf's semantics each. */
 import { assertEquals } from "@std/assert";
+import { packet } from "../../support/pf/pf_packet.ts";
 import { ask, machineWith, SAME, UDP } from "./ask.ts";
 
 Deno.test("pf: of several translations the first one counts", () => {
@@ -141,4 +142,47 @@ rdr on re0 proto tcp from any to any port 100:109 -> 10.0.0.2
     "10.0.0.2:105",
     "203.0.113.5:110",
   ]);
+});
+
+Deno.test("pf: (self) is every address that the host has now, on whatever interface", () => {
+  const machine = machineWith({
+    "": "rdr inet proto tcp from any to (self) port 80 -> 10.0.0.2\n",
+  });
+  let port = 1;
+  const to = (address: string): string =>
+    ask(machine, "in on re0", ["tcp", `192.0.2.1:${port++}`, `${address}:80`]).split(" ")[3] ?? "";
+  const all = ["203.0.113.5", "198.51.100.2", "10.0.0.1", "203.0.113.6"];
+  assertEquals(all.map(to), ["10.0.0.2:80", "10.0.0.2:80", "10.0.0.2:80", "203.0.113.6:80"]);
+  machine.setInterface("br1", { addresses: ["203.0.113.6/24"] });
+  assertEquals(to("203.0.113.6"), "10.0.0.2:80");
+});
+
+Deno.test("pf: an anchor is met by what its line says, and its redirections by what both say", () => {
+  const machine = machineWith({
+    "": 'rdr-anchor "all/*"\n',
+    "all/one": 'rdr-anchor "=rdr" on ! br0 inet from any to (self)\n',
+    "all/one/=rdr": "rdr inet proto tcp from any to 203.0.113.5 port 80 -> 10.0.0.2 port 8080\n" +
+      "rdr inet proto tcp from any to 203.0.113.9 port 80 -> 10.0.0.3\n",
+  });
+  let port = 1;
+  const to = (hook: string, address: string): string =>
+    ask(machine, hook, ["tcp", `192.0.2.1:${port++}`, `${address}:80`]).split(" ")[3] ?? "";
+  assertEquals(to("in on re0", "203.0.113.5"), "10.0.0.2:8080");
+  assertEquals(to("in on re0", "203.0.113.9"), "203.0.113.9:80", "no address of the host");
+  assertEquals(to("in on br0", "203.0.113.5"), "203.0.113.5:80");
+});
+
+Deno.test("pf: what rdr has tagged is told from what was sent there directly, also by its state", () => {
+  const machine = machineWith({
+    "": `rdr on re0 inet proto udp from any to any port 53 tag SENT -> 10.0.0.2
+block all
+pass in inet proto udp from any to 10.0.0.2 tagged SENT
+pass out tagged SENT
+`,
+  });
+  const asked = ["udp", "192.0.2.1:9", "203.0.113.5:53"] as const;
+  assertEquals(ask(machine, "in on re0", ["udp", "192.0.2.1:9", "10.0.0.2:54"]), "block");
+  assertEquals(ask(machine, "in on re0", asked), "udp 192.0.2.1:9 > 10.0.0.2:53");
+  const again = machine.hook(packet("udp", "192.0.2.1:9", "203.0.113.5:53"), "in", "re0");
+  assertEquals([again.state, again.packet.tag], ["matched", "SENT"]);
 });

@@ -1,6 +1,7 @@
 /** Commands on a FreeBSD host in memory, and what pfctl was told to do. */
-import type { Command } from "../../../core/command.ts";
-import type { Context } from "../../../core/commands/context.ts";
+import type { Command, CommandResult } from "../../../core/command.ts";
+import { check } from "../../../core/commands/check.ts";
+import type { CommandOutput, Context } from "../../../core/commands/context.ts";
 import { down } from "../../../core/commands/down.ts";
 import { reload } from "../../../core/commands/reload.ts";
 import { up } from "../../../core/commands/up.ts";
@@ -11,7 +12,7 @@ import { runProgram } from "../../support/model_programs.ts";
 /** What a program answers instead; undefined: as the model does. */
 export type Fault = (
   command: Command,
-) => { readonly status: number; readonly stderr: string } | undefined;
+) => { readonly status: number; readonly stderr: string; readonly stdout?: string } | undefined;
 
 /** What came of one command. */
 export interface Ran {
@@ -68,4 +69,29 @@ export function reloadAll(context: Context): Promise<unknown> {
 /** `down` of all networks. */
 export function takeDownAll(context: Context): Promise<unknown> {
   return down(context, { names: [], all: true });
+}
+
+/** What a command shows that only looks, where these questions are answered otherwise. */
+export async function look(
+  world: World,
+  work: (context: Context) => Promise<CommandOutput>,
+  answers: Readonly<Record<string, Partial<CommandResult>>> = {},
+): Promise<CommandOutput> {
+  const { context } = startProcess(world, {});
+  const host: Context["host"] = {
+    ...context.host,
+    run: async (command) => ({
+      ...await context.host.run(command),
+      ...answers[command.args.join(" ")],
+    }),
+  };
+  return await work({ ...context, host });
+}
+
+/** What `check` finds. */
+export async function drift(
+  world: World,
+  answers?: Readonly<Record<string, Partial<CommandResult>>>,
+): Promise<readonly string[]> {
+  return (await look(world, (context) => check(context, { names: [], all: true }), answers)).text;
 }

@@ -1,12 +1,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import type { CommandResult } from "../../../core/command.ts";
 import { check } from "../../../core/commands/check.ts";
-import type { CommandOutput, Context } from "../../../core/commands/context.ts";
 import { status } from "../../../core/commands/status.ts";
 import { HostError } from "../../../core/host.ts";
 import { definitionOf } from "../../support/golden.ts";
-import { startProcess, type World } from "../../support/model_host.ts";
-import { bringUp, defaultRoute, freebsdWorld, run } from "./host.ts";
+import type { World } from "../../support/model_host.ts";
+import { bringUp, defaultRoute, drift, freebsdWorld, look, run } from "./host.ts";
 import { COMPLAINTS, DISABLED } from "./recorded.ts";
 
 const DEFINITIONS = { default: definitionOf("bsd-default"), natnet: definitionOf("bsd-natnet") };
@@ -16,29 +14,6 @@ async function worldWithBoth(): Promise<World> {
   const world = freebsdWorld();
   assertEquals((await run(world, DEFINITIONS, bringUp("default", "natnet"))).error, undefined);
   return world;
-}
-
-async function look(
-  world: World,
-  work: (context: Context) => Promise<CommandOutput>,
-  answers: Readonly<Record<string, Partial<CommandResult>>> = {},
-): Promise<CommandOutput> {
-  const { context } = startProcess(world, DEFINITIONS);
-  const host: Context["host"] = {
-    ...context.host,
-    run: async (command) => ({
-      ...await context.host.run(command),
-      ...answers[command.args.join(" ")],
-    }),
-  };
-  return await work({ ...context, host });
-}
-
-async function drift(
-  world: World,
-  answers?: Readonly<Record<string, Partial<CommandResult>>>,
-): Promise<readonly string[]> {
-  return (await look(world, (context) => check(context, ALL), answers)).text;
 }
 
 Deno.test("networks that stand as they were loaded are as they should be", async () => {

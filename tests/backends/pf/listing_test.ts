@@ -1,11 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
 import { compareAnchor, listingQuestions } from "../../../backends/pf/listing.ts";
 import { networkAnchors } from "../../../backends/pf/ruleset.ts";
-import { type Anchor, formatAnchor } from "../../../backends/pf/script.ts";
+import type { Anchor } from "../../../backends/pf/rules.ts";
+import { formatAnchor } from "../../../backends/pf/script.ts";
 import { commandKey } from "../../../core/change/change.ts";
 import type { Answers } from "../../../core/firewall_backend.ts";
 import { filtered } from "../../support/definitions.ts";
 import { type Anchors, runPfctl } from "../../support/model_pf.ts";
+import { publishing } from "./scene.ts";
 
 const POLICY = filtered(
   "<forward mode='nat'/><ip address='10.44.0.1' prefix='24'/><ip address='10.45.0.1' prefix='32'/>",
@@ -42,8 +44,20 @@ function changed(change: (printed: string) => string): readonly string[] {
   return differences(BRIDGE, answersFor(BRIDGE, formatAnchor(BRIDGE), change));
 }
 
+const PUBLISHING = filtered(
+  publishing(
+    "<forward mode='nat'/><ip address='10.44.0.1' prefix='24'/></network>",
+    "proto='tcp' port='443' to='10.44.0.9'",
+    "proto='udp' port='5060-5069' to='10.44.0.9:6060' address='192.0.2.1'",
+  ).replace("</network>", ""),
+);
+
 Deno.test("what was loaded is found again as it was", () => {
-  for (const anchor of [GUARD, BRIDGE, BEYOND]) {
+  const published = [{}, { seesLocal: true }].flatMap((way) =>
+    networkAnchors(PUBLISHING, { root: "bridgewall", defaultInterface: "re0", ...way })
+  );
+  assertEquals(published.length, 8);
+  for (const anchor of [GUARD, BRIDGE, BEYOND, ...published]) {
     assert(anchor !== undefined);
     assertEquals(differences(anchor, answersFor(anchor, formatAnchor(anchor))), ["equal"]);
   }

@@ -109,9 +109,9 @@ Deno.test("an interface of ours that pf leaves alone is named, others are not", 
 });
 
 Deno.test("states of the main ruleset that float from member to bridge are warned of", () => {
-  const members = "net.link.bridge.pfil_member: 1\nnet.link.bridge.pfil_local_phys: 1\n";
+  const settings = "net.link.bridge.pfil_member: 1\nnet.link.bridge.pfil_local_phys: 1\n";
   const said = (filter: string): readonly string[] =>
-    memberProblems(recordedAnswers({ members, filter })).map(({ fix }) => fix);
+    memberProblems(recordedAnswers({ settings, filter })).map(({ fix }) => fix);
   const fix = (key: string): string =>
     `Run \`sysctl net.link.bridge.${key}=0\`, or write \`set state-policy if-bound\` into /etc/pf.conf`;
   assertEquals(said(FILTER), [fix("pfil_member"), fix("pfil_local_phys")]);
@@ -120,9 +120,9 @@ Deno.test("states of the main ruleset that float from member to bridge are warne
     [],
   );
   const alone = "net.link.bridge.pfil_member: 0\nnet.link.bridge.pfil_local_phys: 1\n";
-  assertEquals(memberProblems(recordedAnswers({ members: alone, filter: FILTER })), []);
+  assertEquals(memberProblems(recordedAnswers({ settings: alone, filter: FILTER })), []);
   assertEquals(said('block drop all\nanchor "bridgewall/*" all\n'), []);
   assertEquals(said("pass all flags S/SA keep state (if-bound)\n"), []);
   assertEquals(memberProblems(recordedAnswers({})), []);
-  assertEquals(memberProblems(recordedAnswers({ members: "" })), []);
+  assertEquals(memberProblems(recordedAnswers({ settings: "" })), []);
 });

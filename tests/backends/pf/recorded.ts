@@ -2,13 +2,13 @@
 import type { CommandResult } from "../../../core/command.ts";
 import { commandKey } from "../../../core/change/change.ts";
 import type { Answers } from "../../../core/firewall_backend.ts";
-import { MEMBERS_QUESTION } from "../../../backends/pf/bridge_members.ts";
 import {
   FILTER_QUESTION,
   INTERFACES_QUESTION,
   STATUS_QUESTION,
   TRANSLATION_QUESTION,
 } from "../../../backends/pf/main_ruleset.ts";
+import { SETTINGS_QUESTION } from "../../../backends/pf/settings.ts";
 
 /** What was answered to each question; absent: as on a host where all is as it should be. */
 export interface Recorded {
@@ -16,7 +16,7 @@ export interface Recorded {
   readonly translation?: string;
   readonly filter?: string;
   readonly interfaces?: string;
-  readonly members?: string;
+  readonly settings?: string;
 }
 
 /** pf that runs. */
@@ -52,10 +52,10 @@ export function recordedAnswers(recorded: Recorded = {}): Answers {
       ...QUIET,
       stdout: recorded.interfaces ?? "all\nbridge\nem0\nlo\nlo0 (skip)\nvirbr0\n",
     }],
-    [commandKey(MEMBERS_QUESTION), {
+    [commandKey(SETTINGS_QUESTION), {
       ...QUIET,
-      stdout: recorded.members ??
-        "net.link.bridge.pfil_member: 0\nnet.link.bridge.pfil_local_phys: 0\n",
+      stdout: recorded.settings ??
+        "net.link.bridge.pfil_member: 0\nnet.link.bridge.pfil_local_phys: 0\nnet.pf.filter_local: 0\n",
     }],
   ]);
   return { to: (question) => answers.get(commandKey(question)) };

@@ -5,12 +5,14 @@ import { operationCommands } from "../../../core/change/operation.ts";
 import type { Command } from "../../../core/command.ts";
 import { prepareNetworks } from "../../../core/commands/prepare.ts";
 import { NO_ANSWERS } from "../../../core/commands/snapshot.ts";
+import type { Answers } from "../../../core/firewall_backend.ts";
 import { operationOf } from "../../../core/commands/transition.ts";
 import type { HostFacts } from "../../../core/host.ts";
 import { parseNetwork } from "../../../core/network/parse_network.ts";
 import { FRESH_HOST } from "../../support/definitions.ts";
 import { definitionOf } from "../../support/golden.ts";
 import { createHost, type HostSetup, type PfHost } from "../../support/pf/pf_host.ts";
+import { recordedAnswers } from "./recorded.ts";
 
 /** A host that leads to the outside by `re0`, and by `em1` to a second uplink. */
 export const FREEBSD: HostFacts = {
@@ -19,12 +21,19 @@ export const FREEBSD: HostFacts = {
   routes: [{ destination: { family: "ipv4", value: 0n, prefix: 0 }, device: "re0" }],
 };
 
+/** What a host answers on which pf sees what is delivered to its own programs. */
+export const SEES_LOCAL: Answers = recordedAnswers({ settings: "net.pf.filter_local: 1\n" });
+
 /** What `up` of these definitions would run on that host, one after the other. */
-export function upCommands(definitions: readonly string[], facts = FREEBSD): readonly Command[] {
+export function upCommands(
+  definitions: readonly string[],
+  facts = FREEBSD,
+  answers = NO_ANSWERS,
+): readonly Command[] {
   const all = backends({ table: "bridgewall", anchor: "bridgewall" });
   const backend = all.find(({ name }) => name === "pf");
   if (backend === undefined) throw new Error("there is no pf backend");
-  const known = { backends: all, facts, answers: NO_ANSWERS, records: [] };
+  const known = { backends: all, facts, answers, records: [] };
   const networks = definitions.map((text) => parseNetwork(text, "test.xml"));
   const prepared = prepareNetworks(networks, { ...known, backend, sysctl: true });
   return operationCommands(operationOf(known, prepared));
@@ -71,6 +80,45 @@ export const NETWORKS: Readonly<Record<string, string>> = {
 function network(name: string, forward: string, bridge: string, ip: string): string {
   return `<network><name>${name}</name>${forward}<bridge name='${bridge}'/>${ip}</network>`;
 }
+
+/** The definition with published ports, as attributes: `proto='tcp' port='8080' to='10.0.0.2:80'`. */
+export function publishing(definition: string, ...published: readonly string[]): string {
+  const elements = published.map((attributes) => `<bridgewall:publish ${attributes}/>`).join("");
+  return definition.replace(
+    "</network>",
+    `<metadata><bridgewall:network xmlns:bridgewall='urn:bridgewall:network:1'>${elements}` +
+      "</bridgewall:network></metadata></network>",
+  );
+}
+
+/** The same networks, some of which publish ports. */
+export const PUBLISHING: Readonly<Record<string, string>> = {
+  ...NETWORKS,
+  default: publishing(
+    NETWORKS["default"] ?? "",
+    "proto='tcp' port='8080' to='192.168.122.10:80'",
+    "proto='udp' port='5060-5062' to='192.168.122.11:6060'",
+    "proto='tcp' address='203.0.113.2' port='443' to='192.168.122.10'",
+    // An address that the host does not have.
+    "proto='tcp' address='192.0.3.9' port='25' to='192.168.122.10'",
+  ),
+  isolated: publishing(
+    NETWORKS["isolated"] ?? "",
+    "proto='tcp' port='9090' to='10.0.120.7:90'",
+  ),
+  routed: publishing(
+    NETWORKS["routed"] ?? "",
+    "proto='tcp' port='5050' to='198.51.100.7:50'",
+  ),
+  natByEm1: publishing(
+    NETWORKS["natByEm1"] ?? "",
+    "proto='tcp' port='7070' to='10.0.130.7:70'",
+  ),
+  routedByEm1: publishing(
+    NETWORKS["routedByEm1"] ?? "",
+    "proto='tcp' port='6060' to='198.51.101.7:60'",
+  ),
+};
 
 const ANCHORS = 'nat-anchor "bridgewall/*"\nrdr-anchor "bridgewall/*"\n';
 const FILTER = 'anchor "bridgewall/*"\n';
@@ -126,12 +174,42 @@ export function bareHost(main: string, setup: Partial<HostSetup> = {}): PfHost {
   return host;
 }
 
-let loaded: readonly Command[] | undefined;
+const LOADED = new Map<string, readonly Command[]>();
 
-/** The host with all networks up. */
-export function hostWith(main: string, setup: Partial<HostSetup> = {}): PfHost {
+/** The host with all these networks up; where pf sees what it takes for itself, that is known. */
+export function hostWith(
+  main: string,
+  setup: Partial<HostSetup> = {},
+  networks: Readonly<Record<string, string>> = NETWORKS,
+): PfHost {
   const host = bareHost(main, setup);
-  loaded ??= upCommands(Object.values(NETWORKS));
-  loadInto(host, loaded);
+  const { filterLocal = false } = setup;
+  const key = `${filterLocal} ${Object.values(networks).join("")}`;
+  const commands = LOADED.get(key) ?? upCommands(
+    Object.values(networks),
+    FREEBSD,
+    filterLocal ? SEES_LOCAL : NO_ANSWERS,
+  );
+  LOADED.set(key, commands);
+  loadInto(host, commands);
   return host;
+}
+
+/** The commands of `pfctl -k` on the machine; those that load are for {@linkcode loadInto}. */
+export function endConnections({ machine }: PfHost, lines: readonly string[]): void {
+  for (const line of lines) {
+    const one = /^-M -k (\S+)$/.exec(line)?.[1];
+    const both = /^-M -k (\S+) -k (\S+)$/.exec(line);
+    const label = /^-k label -k (.+)$/.exec(line)?.[1];
+    if (one !== undefined) machine.killStates({ source: one, matching: true });
+    if (label !== undefined) machine.killStates({ label });
+    if (both?.[1] !== undefined && both[2] !== undefined) {
+      const [, source, destination] = both;
+      machine.killStates({
+        source,
+        destination,
+        matching: true,
+      });
+    }
+  }
 }

@@ -1,12 +1,14 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { formatAnchor, formatNatRule } from "../../../backends/pf/script.ts";
+import { printedTranslation } from "../../../backends/pf/listing.ts";
 import { addressableInterface, interfaceWord } from "../../../backends/pf/interface_word.ts";
 import { networkAnchors } from "../../../backends/pf/ruleset.ts";
 import { UnsupportedNetworkError } from "../../../core/firewall_backend.ts";
 import { policies, TEXTS } from "../../support/arbitrary.ts";
-import { subnet } from "../../support/definitions.ts";
+import { filtered, subnet } from "../../support/definitions.ts";
 import { parseRuleset, undefinedTables } from "../../support/pf/pf_grammar.ts";
+import { publishing } from "./scene.ts";
 
 Deno.test("an interface is named bare where its name means nothing else, and in quotes elsewhere", () => {
   const bare = ["re0", "virbr0", "vlan.10", "em0_1", "bridge12"];
@@ -40,10 +42,11 @@ Deno.test("the address of an interface is asked for by names that begin with a l
 
 Deno.test("translation has the form that libvirt's users know", () => {
   const rule = {
+    kind: "nat pass",
     device: "re0",
     from: subnet("192.168.122.0/24"),
     ports: { start: 1024, end: 65535 },
-  };
+  } as const;
   const text = (pool?: readonly string[]): string =>
     formatNatRule(
       { ...rule, ...(pool === undefined ? {} : { pool: pool.map(subnet) }) },
@@ -62,10 +65,70 @@ Deno.test("translation has the form that libvirt's users know", () => {
   );
 });
 
+const PUBLISHED = publishing(
+  "<ip address='10.44.0.1' prefix='24'/><ip address='10.45.0.1' prefix='24'/></network>",
+  "proto='tcp' port='8080' to='10.44.0.10:80'",
+  "proto='tcp' port='8081' to='10.44.0.10:80'",
+  "proto='udp' port='5060-5062' to='10.45.0.11:6060' address='192.0.2.7'",
+  "proto='tcp' port='443' to='10.44.0.10' localhost='yes'",
+).replace("</network>", "");
+
+/** As pfctl of FreeBSD 14 prints them: print_rule() in sbin/pfctl/pfctl_parser.c. */
+const REDIRECTIONS = [
+  "rdr inet proto tcp from any to ! 127.0.0.0/8 port = 8080 tag bridgewall-published-lan -> 10.44.0.10 port 80",
+  "rdr inet proto tcp from any to ! 127.0.0.0/8 port = 8081 tag bridgewall-published-lan -> 10.44.0.10 port 80",
+  "rdr inet proto udp from any to 192.0.2.7 port 5060:5062 tag bridgewall-published-lan -> 10.45.0.11 port 6060:6062",
+  "rdr inet proto tcp from any to ! 127.0.0.0/8 port = 443 tag bridgewall-published-lan -> 10.44.0.10 port 443",
+];
+
+Deno.test("published ports are written as pfctl prints them", () => {
+  const anchors = networkAnchors(filtered(PUBLISHED), { root: "bridgewall" });
+  const of = (path: string): readonly string[] =>
+    anchors.find((anchor) => anchor.path === path)?.translation.map(printedTranslation) ?? [];
+  assertEquals(of("bridgewall/lan/=rdr"), REDIRECTIONS);
+  assertEquals(of("bridgewall/lan"), [
+    "nat on virbr0 inet from <guests> to 10.44.0.0/24 tagged bridgewall-published-lan -> 10.44.0.1",
+    "nat on virbr0 inet from <guests> to 10.45.0.0/24 tagged bridgewall-published-lan -> 10.45.0.1",
+    'rdr-anchor "=rdr" on ! lo0 inet from any to (self)',
+  ]);
+  const text = anchors.map(formatAnchor).join("");
+  for (
+    const line of [
+      "pass in quick on virbr0 inet proto tcp from <guests> to 10.44.0.10 port = 80 flags S/SA " +
+      'keep state (if-bound) label "published tcp 10.44.0.10:80" tagged bridgewall-published-lan',
+      "pass out quick on virbr0 inet proto udp from any to 10.45.0.11 port 6060:6062 " +
+      'keep state (if-bound) label "published udp 10.45.0.11:6060-6062" ' +
+      "tagged bridgewall-published-lan",
+      "pass in quick inet proto tcp from ! <guests> to 10.44.0.10 port = 443 flags S/SA " +
+      'keep state (if-bound) label "published tcp 10.44.0.10:443" tagged bridgewall-published-lan',
+      'block return in quick inet from ! <subnets> to <guests> label "lan rejected" ' +
+      "! tagged bridgewall-published-lan",
+    ]
+  ) assert(text.includes(`\n${line}\n`), line);
+});
+
+Deno.test("where pf sees what the host takes, 127.0.0.1 and the host's own packets are redirected too", () => {
+  const anchors = networkAnchors(filtered(PUBLISHED), { root: "bridgewall", seesLocal: true });
+  const text = anchors.map(formatAnchor).join("");
+  for (
+    const line of [
+      "rdr on lo0 inet proto tcp from any to 127.0.0.1 port = 443 " +
+      "tag bridgewall-published-lan -> 10.44.0.10 port 443",
+      "nat on virbr0 inet from 127.0.0.0/8 to 10.44.0.0/24 tagged bridgewall-published-lan -> 10.44.0.1",
+      'rdr-anchor "=rdr" inet from any to (self)',
+      'pass out quick on lo0 inet from <guests> to any no state allow-opts label "lan local"',
+    ]
+  ) assert(text.includes(`\n${line}\n`), line);
+});
+
 Deno.test("whatever the definition says, pfctl takes every line, and every table is defined", () => {
   let compiled = 0;
   const roots = fc.constantFrom("bridgewall", "libvirt", "a/b");
-  const ways = fc.constantFrom({}, { defaultInterface: "re0" }, { defaultInterface: "wan" });
+  const ways = fc.constantFrom(
+    {},
+    { defaultInterface: "re0" },
+    { defaultInterface: "wan", seesLocal: true },
+  );
   fc.assert(
     fc.property(policies(TEXTS), fc.boolean(), roots, ways, (policy, six, root, way) => {
       const families = policy.families.filter(({ family }) => family === "ipv4");

@@ -2,33 +2,21 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Command } from "../../../core/command.ts";
 import { definitionOf } from "../../support/golden.ts";
-import type { PfHost } from "../../support/pf/pf_host.ts";
 import { packet, replyTo } from "../../support/pf/pf_packet.ts";
 import { bringUp, freebsdWorld, run, takeDownAll } from "./host.ts";
-import { bareHost, hostWith, loadInto, MAIN_RULESETS, NETWORKS, upCommands } from "./scene.ts";
+import {
+  bareHost,
+  endConnections,
+  hostWith,
+  loadInto,
+  MAIN_RULESETS,
+  NETWORKS,
+  upCommands,
+} from "./scene.ts";
 
 const PASS_ALL = MAIN_RULESETS["pass all after them"] ?? "";
 const SYN = packet("tcp", "192.168.122.50:40000", "192.0.9.9:443");
 const ACK = { ...SYN, flags: "A" };
-
-/** The commands of `pfctl -k` on the machine; those that load are for {@linkcode loadInto}. */
-function endConnections({ machine }: PfHost, lines: readonly string[]): void {
-  for (const line of lines) {
-    const one = /^-M -k (\S+)$/.exec(line)?.[1];
-    const both = /^-M -k (\S+) -k (\S+)$/.exec(line);
-    const label = /^-k label -k (.+)$/.exec(line)?.[1];
-    if (one !== undefined) machine.killStates({ source: one, matching: true });
-    if (label !== undefined) machine.killStates({ label });
-    if (both?.[1] !== undefined && both[2] !== undefined) {
-      const [, source, destination] = both;
-      machine.killStates({
-        source,
-        destination,
-        matching: true,
-      });
-    }
-  }
-}
 
 function lines(commands: readonly Command[]): readonly string[] {
   return commands.filter(({ program }) => program === "pfctl").map(({ args }) => args.join(" "));

@@ -3,16 +3,10 @@
  * sys/net/if_bridge.c, bridge_input(), bridge_forward(), bridge_broadcast() and bridge_pfil(), and
  * the IP layer for what is routed. ARP and other frames never come to pf.
  */
-import {
-  contains,
-  type IpAddress,
-  isLinkLocal,
-  parseSubnet,
-  type Subnet,
-} from "../../../core/address.ts";
 import { createMachine, type MachineOptions, type PfMachine } from "./pf_machine.ts";
-import { hostsOf, type InterfaceState } from "./pf_matching.ts";
+import type { InterfaceState } from "./pf_matching.ts";
 import type { Packet } from "./pf_packet.ts";
+import { hasLoopback, isForHost, isLinkLocalAddress, isOwn, routeTo } from "./pf_routing.ts";
 import type { Direction } from "./pf_rules.ts";
 
 /** An interface; a bridge has members, whose names are those of other interfaces. */
@@ -33,6 +27,8 @@ export interface HostSetup extends MachineOptions {
   readonly pfilBridge?: boolean;
   /** net.link.bridge.pfil_local_phys, which does nothing without `pfilMember`. */
   readonly pfilLocalPhys?: boolean;
+  /** net.pf.filter_local: what the host takes for itself goes out on `lo0` as far as pf is concerned. */
+  readonly filterLocal?: boolean;
 }
 
 /** What became of one packet. */
@@ -66,7 +62,7 @@ export interface PfHost {
   broadcast(bridge: string, member: string, packet: Packet): ReadonlyMap<string, Journey>;
   /** A packet that arrives on an interface that is in no bridge. */
   fromOutside(interfaceName: string, packet: Packet): Journey;
-  /** A packet of the host itself. */
+  /** A packet of the host itself; one to an address of its own goes out and comes in on `lo0`. */
   fromHost(packet: Packet): Journey;
 }
 
@@ -79,7 +75,7 @@ export function createHost(setup: HostSetup): PfHost {
   const go = (packet: Packet, hooks: readonly Hook[]): Journey =>
     run(machine, begin(packet), hooks);
   const arrive = (journey: Journey, name: string): Journey =>
-    route(setup, machine, run(machine, journey, [["in", name]]), true);
+    route(setup, machine, run(machine, unlessMartian(journey, name), [["in", name]]), true);
   const forwarded = (bridge: string, from: string): readonly Hook[] => [
     ...on(pfilMember, ["in", from]),
     ...on(pfilBridge, ["in", bridge]),
@@ -99,12 +95,16 @@ export function createHost(setup: HostSetup): PfHost {
         if (to === member) continue;
         journeys.set(to, leave(run(machine, shared, on(pfilMember, ["out", to])), to));
       }
-      journeys.set("host", leave(go(packet, [["in", bridge]]), "host"));
-      journeys.set(`host by ${member}`, leave(go(packet, [["in", member]]), "host"));
+      const toHost = (name: string): Journey => deliver(setup, machine, go(packet, [["in", name]]));
+      journeys.set("host", toHost(bridge));
+      journeys.set(`host by ${member}`, toHost(member));
       return journeys;
     },
     fromOutside: (name, packet) => arrive(begin(packet), name),
-    fromHost: (packet) => route(setup, machine, begin(packet), false),
+    fromHost: (packet) =>
+      isOwn(setup, packet.destination)
+        ? arrive(go(packet, [["out", LOOPBACK]]), LOOPBACK)
+        : route(setup, machine, begin(packet), false),
   };
 }
 
@@ -135,6 +135,21 @@ function leave(journey: Journey, to: string): Journey {
   return journey.stoppedAt === undefined ? { ...journey, delivered: true, to } : journey;
 }
 
+const LOOPBACK = "lo0";
+
+/** In ip_input(), before pf: addresses of `lo0` come by `lo0` alone (RFC 1122). */
+function unlessMartian(journey: Journey, name: string): Journey {
+  const isMartian = name !== LOOPBACK && hasLoopback(journey.packet);
+  return journey.stoppedAt === undefined && isMartian
+    ? { ...journey, stoppedAt: `arrival on ${name}`, rule: "an address of lo0" }
+    : journey;
+}
+
+/** To the host's own programs, as ip_input() in sys/netinet/ip_input.c does it. */
+function deliver({ filterLocal = false }: HostSetup, machine: PfMachine, way: Journey): Journey {
+  return leave(run(machine, way, on(filterLocal, ["out", LOOPBACK])), "host");
+}
+
 /** To the host, or out by the interface that a route leads to. */
 function route(
   setup: HostSetup,
@@ -144,42 +159,16 @@ function route(
 ): Journey {
   if (journey.stoppedAt !== undefined) return journey;
   const { source, destination } = journey.packet;
-  if (isForwarded && isForHost(setup, destination)) return leave(journey, "host");
+  if (isForwarded && isForHost(setup, destination)) return deliver(setup, machine, journey);
   const isLocalOnly = [source, destination].some(isLinkLocalAddress);
   if (isForwarded && (setup.forwarding === false || isLocalOnly)) {
     return { ...journey, stoppedAt: "routing", rule: "not forwarded" };
   }
   const name = routeTo(setup, destination);
   if (name === undefined) return { ...journey, stoppedAt: "routing", rule: "no route" };
-  return leave(run(machine, journey, [["out", name]]), name);
-}
-
-function isLinkLocalAddress(address: IpAddress): boolean {
-  return isLinkLocal({ ...address, prefix: address.family === "ipv4" ? 32 : 128 });
-}
-
-const MULTICAST = ["224.0.0.0/4", "255.255.255.255/32", "ff00::/8"].map(parseSubnet);
-
-/** Its own addresses on any interface, broadcasts, and multicast, which it does not route. */
-function isForHost({ interfaces }: HostSetup, address: IpAddress): boolean {
-  const addresses = Object.values(interfaces).flatMap((each) => each.addresses);
-  const subnets = addresses.map(parseSubnet).filter((each) => each !== undefined);
-  const own = [...hostsOf(addresses), ...subnets.flatMap(broadcastOf)];
-  return [...own, ...MULTICAST].some((each) => each !== undefined && contains(each, address));
-}
-
-function broadcastOf(subnet: Subnet): readonly Subnet[] {
-  if (subnet.family === "ipv6" || subnet.prefix > 30) return [];
-  const size = 1n << BigInt(32 - subnet.prefix);
-  return [{ ...subnet, value: subnet.value + size - 1n, prefix: 32 }];
-}
-
-/** By the longest prefix, of the interfaces' subnets and of the routes. */
-function routeTo({ interfaces, routes = {} }: HostSetup, to: IpAddress): string | undefined {
-  const connected = Object.entries(interfaces)
-    .flatMap(([name, { addresses }]) => addresses.map((text) => [text, name] as const));
-  return [...connected, ...Object.entries(routes)]
-    .map(([text, name]) => ({ subnet: parseSubnet(text), name }))
-    .filter(({ subnet }) => subnet !== undefined && contains(subnet, to))
-    .toSorted((one, other) => (other.subnet?.prefix ?? 0) - (one.subnet?.prefix ?? 0))[0]?.name;
+  const out = run(machine, journey, [["out", name]]);
+  // In ip_output(), behind pf.
+  return out.stoppedAt === undefined && hasLoopback(out.packet)
+    ? { ...out, stoppedAt: "routing", rule: "an address of lo0" }
+    : leave(out, name);
 }

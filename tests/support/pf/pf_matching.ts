@@ -90,9 +90,9 @@ function addressMatches(
 }
 
 /**
- * What `(IF)` stands for now; all of a group, one after the other. `:0` takes the first address of
- * each family and passes over link-local ones, which `(IF)` does not, pfi_instance_add() in
- * sys/netpfil/pf/pf_if.c.
+ * What `(IF)` stands for now; all of a group, one after the other, and of all interfaces for `(self)`. `:0`
+ * takes the first address of each family and passes over link-local ones, which `(IF)` does not,
+ * pfi_dynaddr_setup() and pfi_instance_add() in sys/netpfil/pf/pf_if.c.
  */
 export function subnetsOf(
   { name, part }: Extract<Address, { readonly kind: "interface" }>,
@@ -100,7 +100,9 @@ export function subnetsOf(
 ): readonly Subnet[] {
   const on = { name, negated: false };
   return [...surroundings.interfaces]
-    .filter(([interfaceName]) => interfaceMatches(on, interfaceName, surroundings))
+    .filter(([interfaceName]) =>
+      name === "self" || interfaceMatches(on, interfaceName, surroundings)
+    )
     .flatMap(([, { addresses }]) => {
       if (part === "network") {
         return addresses.map(parseSubnet).filter((each) => each !== undefined);

@@ -1,21 +1,18 @@
 /** Policies → Change, for firewalld. */
-import { type Change, commandKey, type NetworkChange } from "../../core/change/change.ts";
-import { checksumRepair } from "../../core/change/dhcp_checksum.ts";
+import { type Change, commandKey } from "../../core/change/change.ts";
 import { firstLine } from "../../core/command.ts";
 import { type Facts, NoBackendError } from "../../core/firewall_backend.ts";
 import { HostError } from "../../core/host.ts";
-import type { FilteredPolicy } from "../../core/policy/policy.ts";
+import { type CompiledPolicy, type FilteredPolicy, isFiltered } from "../../core/policy/policy.ts";
 import { printable, quoted } from "../../core/quoted.ts";
 import { CHECK_QUESTION, DEFAULT_ZONE_QUESTION, RELOAD, ZONES_QUESTION } from "./bus.ts";
-import { chooseZones } from "./choose_zone.ts";
-import { endingSteps } from "./connections.ts";
 import { problemOf, refuseSilence } from "./detect.ts";
+import { masqueradeChange, networkChange } from "./network_change.ts";
 import { zoneName } from "./object_name.ts";
 import { isPuttingBack, type StandingNetworks, standingNetworks } from "./original_zones.ts";
 import { refuseUnsayable } from "./refusals.ts";
-import { networkObjects } from "./ruleset.ts";
-import { bindingSteps, returnGroups, zoningOf, zoningQuestions } from "./zone_of_interface.ts";
-import { removalGroup, zoneSteps } from "./zone_steps.ts";
+import { surroundingsOf } from "./surroundings.ts";
+import { zoningQuestions } from "./zone_of_interface.ts";
 
 /**
  * The files that make the networks' zones and policies, and what makes firewalld read them.
@@ -29,13 +26,19 @@ import { removalGroup, zoneSteps } from "./zone_steps.ts";
  * @throws {HostError} When the zone that a definition names is not there, or the way is not free.
  * @throws {NoBackendError} When firewalld is not running.
  */
-export function compileChange(policies: readonly FilteredPolicy[], facts: Facts): Change {
+export function compileChange(all: readonly CompiledPolicy[], facts: Facts): Change {
+  const policies = all.filter(isFiltered);
   policies.forEach(refuseUnsayable);
   refuseSameNames(policies);
-  if (policies.length > 0) refuseUnreachable(policies, facts);
+  if (all.length > 0) refuseUnreachable(policies, facts);
   const standing = standingNetworks(facts);
+  const surroundings = surroundingsOf(policies, facts, standing);
   const warnings = crowdWarnings(policies, standing);
-  const networks = policies.map((policy) => networkChange(policy, facts, standing));
+  const networks = all.map((policy) =>
+    policy.kind === "masquerade"
+      ? masqueradeChange(policy, facts)
+      : networkChange(policy, facts, standing, surroundings)
+  );
   const reload = commandKey(RELOAD);
   if (networks.some(({ install }) => install.some((step) => commandKey(step.command) === reload))) {
     refuseBroken(facts);
@@ -103,37 +106,4 @@ function refuseSameNames(policies: readonly FilteredPolicy[]): void {
     }
     owners.set(key, bridge);
   }
-}
-
-function networkChange(
-  policy: FilteredPolicy,
-  facts: Facts,
-  standing: StandingNetworks,
-): NetworkChange {
-  const { answers } = facts;
-  const held = standing.backendOf(policy);
-  const { zones, warnings } = chooseZones(policy, answers, held !== undefined);
-  const objects = networkObjects(policy, zones);
-  const zoning = zoningOf(policy.bridge, answers);
-  const repair = checksumRepair(policy, facts);
-  const isOwn = zones.kind === "own";
-  const steps = zoneSteps(policy, objects, zoning, zones, answers);
-  // A network that comes from another backend has connections that it may keep.
-  const mayKeep = held ?? "firewalld";
-  const original = standing.zoningOf(policy) ?? zoning;
-  return {
-    network: policy.network,
-    install: [
-      ...steps,
-      ...(steps.length > 0 && mayKeep === "firewalld" ? endingSteps(policy) : []),
-      ...(isOwn ? [] : bindingSteps(policy.bridge, zoning, zones.name)),
-      ...repair.steps,
-    ],
-    removal: [
-      ...objects.toReversed().map(removalGroup),
-      ...returnGroups(policy.bridge, original, isOwn ? undefined : zones.name),
-      ...repair.removal,
-    ],
-    warnings: [...warnings, ...repair.warnings],
-  };
 }

@@ -1,6 +1,5 @@
 /** The firewalld backend. */
 import type { FirewallBackend } from "../../core/firewall_backend.ts";
-import { isFiltered } from "../../core/policy/policy.ts";
 import { compileChange } from "./compile.ts";
 import { detectFirewalld } from "./detect.ts";
 import { inspectZones } from "./inspect.ts";
@@ -14,7 +13,7 @@ export function firewalld(): FirewallBackend {
     detect: detectFirewalld,
     questions: (records, rebuilding, networks) =>
       questionsFor(records, rebuilding ? undefined : networks),
-    compile: (policies, facts) => compileChange(policies.filter(isFiltered), facts),
+    compile: compileChange,
     inspect: inspectZones,
   };
 }

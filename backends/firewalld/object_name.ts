@@ -4,7 +4,17 @@
 export const PREFIX = "bw-";
 
 /** The kinds of policies that a network may have. */
-export const POLICY_KINDS = ["lan", "to", "from", "in", "out", "nat", "ask"] as const;
+export const POLICY_KINDS = [
+  "lan",
+  "to",
+  "from",
+  "in",
+  "out",
+  "nat",
+  "ask",
+  "port",
+  "own",
+] as const;
 
 /** One of {@linkcode POLICY_KINDS}: `ruleset.ts` says what each is for. */
 export type PolicyKind = (typeof POLICY_KINDS)[number];
@@ -45,6 +55,9 @@ export function zoneName(bridge: string): ObjectName {
 export function policyName(bridge: string, kind: PolicyKind): ObjectName {
   return { kind: "policy", name: `${PREFIX}${bridgeKey(bridge)}-${kind}` };
 }
+
+/** The policy for prefixes of no network; no bridge's key is as long. */
+export const MASQUERADE_POLICY: ObjectName = { kind: "policy", name: `${PREFIX}masquerade` };
 
 /** All names that anything about this bridge could have. */
 export function allNames(bridge: string): readonly ObjectName[] {

@@ -1,8 +1,9 @@
-/** Where bridges were before we took them, as it is told by the removals on record. */
+/** Networks that stand, and where their bridges were before we took them, as their records tell it. */
 import { commandsOf } from "../../core/change/change.ts";
 import type { Facts } from "../../core/firewall_backend.ts";
 import { networkFromElement } from "../../core/network/parse_network.ts";
-import type { FilteredPolicy } from "../../core/policy/policy.ts";
+import { derivePolicy } from "../../core/policy/derive_policy.ts";
+import { type FilteredPolicy, isFiltered, type NetworkPolicy } from "../../core/policy/policy.ts";
 import type { Installation } from "../../core/record/record.ts";
 import { type Zoning, zoningAfter } from "./zone_of_interface.ts";
 
@@ -17,11 +18,16 @@ export interface StandingNetworks {
   backendOf(policy: FilteredPolicy): string | undefined;
   /** The bridges that a backend holds. */
   bridgesOf(backend: string): readonly string[];
+  /** What stands of the network; undefined when nothing does, or nothing that is filtered. */
+  policyOf(policy: FilteredPolicy): FilteredPolicy | undefined;
+  /** The networks with rules that a backend holds, as they stand. */
+  policiesOf(backend: string): readonly FilteredPolicy[];
 }
 
 /** Reads the records once, for all networks. */
 export function standingNetworks({ records, again }: Facts): StandingNetworks {
-  const known = new Map([...records, ...again?.values() ?? []].map(standingOf));
+  const installations = [...records, ...again?.values() ?? []].filter(isNetwork);
+  const known = new Map(installations.map(standingOf));
   return {
     zoningOf: ({ network, bridge }) => {
       const before = known.get(network);
@@ -30,7 +36,19 @@ export function standingNetworks({ records, again }: Facts): StandingNetworks {
     backendOf: ({ network }) => known.get(network)?.backend,
     bridgesOf: (backend) =>
       [...known.values()].flatMap((one) => one.backend === backend ? one.bridge ?? [] : []),
+    policyOf: ({ network }) => {
+      const policy = known.get(network)?.policy;
+      return policy?.kind === "filtered" ? policy : undefined;
+    },
+    policiesOf: (backend) =>
+      [...known.values()].filter((one) => one.backend === backend).map(({ policy }) => policy)
+        .filter(isFiltered),
   };
+}
+
+/** Prefixes of no network have no bridge. */
+function isNetwork({ network }: Installation): boolean {
+  return network.name.raw !== "masquerade";
 }
 
 /** Whether networks are made again as they were: what stood is put back whatever the host says. */
@@ -42,13 +60,20 @@ interface Standing {
   readonly bridge: string | undefined;
   readonly zoning: Zoning | undefined;
   readonly backend: string | undefined;
+  readonly policy: NetworkPolicy;
 }
 
 function standingOf(installation: Installation): readonly [string, Standing] {
-  const { network, backend } = installation;
-  const { name, bridge } = networkFromElement(network, "record");
+  const { backend } = installation;
+  const network = networkFromElement(installation.network, "record");
+  const { name, bridge } = network;
   const zoning = zoningAfter(commandsOf([installation]));
   // In a zone of ours that goes, a bridge that was in none has nowhere to be put back.
   const isKnown = zoning !== undefined || backend === "firewalld";
-  return [name, { bridge: bridge.name, zoning: isKnown ? zoning ?? {} : undefined, backend }];
+  return [name, {
+    bridge: bridge.name,
+    zoning: isKnown ? zoning ?? {} : undefined,
+    backend,
+    policy: derivePolicy({ network, bridge: bridge.name ?? "" }),
+  }];
 }

@@ -1,12 +1,23 @@
 /** What the policies of networks in zones of their own and in named ones have in common. */
-import type { Family } from "../../core/address.ts";
-import type { FilteredPolicy, Forwarding } from "../../core/policy/policy.ts";
+import { allBut, type Family, parseSubnet, type Subnet } from "../../core/address.ts";
+import {
+  type FilteredPolicy,
+  type Forwarding,
+  NEVER_TRANSLATED,
+} from "../../core/policy/policy.ts";
 import type { PolicyKind } from "./object_name.ts";
 import type { ZonePolicy } from "./objects.ts";
 import type { RichRule } from "./rich_rule.ts";
 
 /** The order among ours; an administrator's policies have -1 unless they say otherwise. */
-export const PRIORITY = { first: -702, guard: -700, last: 700, lastIn: 701 } as const;
+export const PRIORITY = {
+  first: -702,
+  guard: -700,
+  last: 700,
+  lastIn: 701,
+  published: 702,
+  masquerade: 703,
+} as const;
 
 /** In the order of their rules. */
 export const FAMILIES: readonly Family[] = ["ipv4", "ipv6"];
@@ -42,4 +53,10 @@ export function accepts(
 /** A rule without addresses needs a priority; accepts at 0 come before it. */
 export function rejectAll(family: Family): RichRule {
   return { family, priority: 1, action: "reject" };
+}
+
+/** Where packets from these subnets get another source: everywhere but there, and where none ever does. */
+export function beyond(family: Family, subnets: readonly Subnet[]): readonly Subnet[] {
+  const never = NEVER_TRANSLATED[family].flatMap((text) => parseSubnet(text) ?? []);
+  return allBut(family, [...subnets, ...never]);
 }

@@ -1,8 +1,10 @@
 /** What firewalld is asked before networks are compiled. */
 import { commandsOf } from "../../core/change/change.ts";
-import { recordedNetwork, wantedNetwork } from "../../core/commands/prepare.ts";
+import { recordedNetwork, recordedPolicy, wantedNetwork } from "../../core/commands/prepare.ts";
 import type { Command } from "../../core/command.ts";
 import type { WantedNetwork } from "../../core/firewall_backend.ts";
+import { isMasquerade } from "../../core/policy/masquerade.ts";
+import { isFiltered, MASQUERADE } from "../../core/policy/policy.ts";
 import { installationsOf, type Record } from "../../core/record/record.ts";
 import {
   ACTIVE_ZONES_QUESTION,
@@ -14,7 +16,17 @@ import {
   ZONES_QUESTION,
 } from "./bus.ts";
 import { KERNEL_QUESTIONS } from "./kernel_rules.ts";
-import { allNames, filePath, type ObjectName, objectOfPath } from "./object_name.ts";
+import { ADDRESSES_QUESTION } from "./host_addresses.ts";
+import {
+  allNames,
+  filePath,
+  MASQUERADE_POLICY,
+  type ObjectName,
+  objectOfPath,
+} from "./object_name.ts";
+import { publishedOf } from "./published.ts";
+import { BRIDGED_QUESTION } from "./published_limits.ts";
+import { publishedQuestion } from "./surroundings.ts";
 import { zoningQuestions } from "./zone_of_interface.ts";
 
 /**
@@ -33,6 +45,7 @@ export function questionsFor(
     ZONES_QUESTION,
     ACTIVE_ZONES_QUESTION,
     DEFAULT_ZONE_QUESTION,
+    ...publishedQuestions(records, networks),
     ...(networks.some(({ name }) => made.has(name)) ? KERNEL_QUESTIONS : []),
     ...networks.flatMap((network) => networkQuestions(network, made.get(network.name) ?? [])),
   ];
@@ -46,8 +59,24 @@ export function bridgesOf(
   return networks.flatMap(({ bridge }) => bridge ?? []);
 }
 
+/** What is asked where ports of the host lead to guests, who may have to be kept from those of others. */
+function publishedQuestions(
+  records: readonly Record[],
+  networks: readonly WantedNetwork[],
+): readonly Command[] {
+  const standing = records.filter(({ backend }) => backend === "firewalld").map(recordedPolicy)
+    .filter(isFiltered).filter((policy) => publishedOf(policy).length > 0);
+  const publishes = networks.some(({ name, publishes = [] }) =>
+    name !== MASQUERADE && publishes.length > 0
+  );
+  return standing.length === 0 && !publishes
+    ? []
+    : [ADDRESSES_QUESTION, BRIDGED_QUESTION, ...standing.map(publishedQuestion)];
+}
+
 /** The network as it stands, and as it stood when it is being changed. */
 function recordedNetworks(record: Record): readonly WantedNetwork[] {
+  if (isMasquerade(record)) return [{ name: record.name }];
   return installationsOf(record).map(({ network }) =>
     wantedNetwork(recordedNetwork({ name: record.name, network }).network)
   );
@@ -55,10 +84,14 @@ function recordedNetworks(record: Record): readonly WantedNetwork[] {
 
 /** Asked for is only what was made: firewalld writes an error into its log for the rest. */
 function networkQuestions(
-  { bridge, zone }: WantedNetwork,
+  { name, bridge, zone }: WantedNetwork,
   made: readonly ObjectName[],
 ): readonly Command[] {
-  const names = bridge === undefined ? [] : allNames(bridge);
+  const names = name === MASQUERADE
+    ? [MASQUERADE_POLICY]
+    : bridge === undefined
+    ? []
+    : allNames(bridge);
   return [
     ...(zone === undefined ? [] : [settingsQuestion({ kind: "zone", name: zone })]),
     ...(bridge === undefined ? [] : zoningQuestions(bridge)),

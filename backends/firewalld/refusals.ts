@@ -2,12 +2,20 @@
 import { formatRange } from "../../core/address.ts";
 import { UnsupportedNetworkError } from "../../core/firewall_backend.ts";
 import { DEFAULT_NAT_PORTS, formatPorts } from "../../core/network/network.ts";
+import {
+  formatListener,
+  formatTarget,
+  LOCALHOST,
+  needsLocalhost,
+  type PublishedPort,
+} from "../../core/network/published_port.ts";
 import type { FilteredPolicy } from "../../core/policy/policy.ts";
 import { quoted } from "../../core/quoted.ts";
 
 const NAMES = "Use letters, digits, `_` and `-`, and a zone that `firewall-cmd --get-zones` lists";
 
-const OTHERS = "Choose a backend that can: `--backend nftables` or `--backend iptables`";
+/** What to choose instead. */
+export const OTHERS = "Choose a backend that can: `--backend nftables` or `--backend iptables`";
 
 /**
  * Names that firewalld takes (its own check refuses ` `, `/`, `!` and `*`, and takes `+` at the end for any
@@ -28,7 +36,8 @@ export function refuseUnsayable(policy: FilteredPolicy): void {
   const whose = `network ${quoted(network)}`;
   const problem = unsayableName(policy);
   if (problem !== undefined) throw new UnsupportedNetworkError(problem, NAMES);
-  for (const { forwarding } of families) {
+  for (const { forwarding, published } of families) {
+    for (const one of published) refuseUnsayablePort(one, whose);
     if (forwarding.direction === "none") continue;
     const { translation } = forwarding;
     if (translation?.addresses !== undefined) {
@@ -45,6 +54,31 @@ export function refuseUnsayable(policy: FilteredPolicy): void {
         OTHERS,
       );
     }
+  }
+}
+
+/** Each port of a range that is shifted takes rules of its own, and firewalld two milliseconds for each. */
+const MOST_SHIFTED = 128;
+
+function refuseUnsayablePort(published: PublishedPort, whose: string): void {
+  const { ports, guestPorts, hostAddress } = published;
+  if (needsLocalhost(published)) {
+    const address = published.localhost ? LOCALHOST : hostAddress ?? LOCALHOST;
+    throw new UnsupportedNetworkError(
+      `firewalld cannot lead port ${formatListener({ ...published, hostAddress: address })} to a ` +
+        `guest of ${whose}: it accepts what belongs to a connection before it asks any zone, so ` +
+        'guests could speak into those that the host has on its "lo"',
+      `Publish another address of the host than those of "lo". ${OTHERS}`,
+    );
+  }
+  const count = ports.end - ports.start + 1;
+  if (ports.start !== guestPorts.start && count > MOST_SHIFTED) {
+    throw new UnsupportedNetworkError(
+      `firewalld cannot lead port ${formatListener(published)} to ${formatTarget(published)} of ` +
+        `${whose}: it leads each of the ${count} ports to another one by itself, at most ` +
+        `${MOST_SHIFTED}`,
+      `Publish the same ports as those of the guest. ${OTHERS}`,
+    );
   }
 }
 

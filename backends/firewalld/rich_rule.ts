@@ -1,5 +1,13 @@
 /** Rules of firewalld's rich language, as firewalld prints them and as its files hold them. */
-import { type Family, formatSubnet, type Subnet } from "../../core/address.ts";
+import {
+  type Family,
+  formatAddress,
+  formatSubnet,
+  type IpAddress,
+  type Subnet,
+} from "../../core/address.ts";
+import { formatPorts, type PortRange } from "../../core/network/network.ts";
+import type { TransportProtocol } from "../../core/network/published_port.ts";
 
 /** One side of a packet. */
 export interface Side {
@@ -7,6 +15,18 @@ export interface Side {
   readonly subnet: Subnet;
   /** True: any address but these. */
   readonly not?: boolean;
+}
+
+/** Sends packets to another address, and perhaps to another port there. */
+export interface ForwardPort {
+  /** The same on both ends. */
+  readonly protocol: TransportProtocol;
+  /** Where packets were going. */
+  readonly ports: PortRange;
+  /** Where they go. */
+  readonly to: IpAddress;
+  /** Absent: the port stays as it is. */
+  readonly toPort?: number;
 }
 
 /** One rule (firewalld.richlanguage(5)). */
@@ -22,7 +42,7 @@ export interface RichRule {
   /** The ports of a service that firewalld knows. */
   readonly service?: string;
   /** What becomes of the packet; a rejection is answered. */
-  readonly action: "accept" | "reject" | "masquerade";
+  readonly action: "accept" | "reject" | "masquerade" | ForwardPort;
 }
 
 /** What a rejected packet is answered with, as in iptables and in libvirt's rules. */
@@ -41,7 +61,21 @@ export function formatRichRule(rule: RichRule): string {
     ...sideWords("source", source),
     ...sideWords("destination", destination),
     ...(service === undefined ? [] : [`service name="${service}"`]),
-    action === "reject" ? `reject type="${REJECT_TYPES[family]}"` : action,
+    actionWords(family, action),
+  ].join(" ");
+}
+
+function actionWords(family: Family, action: RichRule["action"]): string {
+  if (typeof action === "object") return forwardWords(action);
+  return action === "reject" ? `reject type="${REJECT_TYPES[family]}"` : action;
+}
+
+/** The same for people and in a file, but for the brackets around it. */
+function forwardWords({ protocol, ports, to, toPort }: ForwardPort): string {
+  return [
+    `forward-port port="${formatPorts(ports)}" protocol="${protocol}"`,
+    ...(toPort === undefined ? [] : [`to-port="${toPort}"`]),
+    `to-addr="${formatAddress(to)}"`,
   ].join(" ");
 }
 
@@ -59,7 +93,7 @@ export function richRuleElement(rule: RichRule): string {
     sideElement("source", source),
     sideElement("destination", destination),
     ...(service === undefined ? [] : [`<service name="${service}"/>`]),
-    action === "reject" ? `<reject type="${REJECT_TYPES[family]}"/>` : `<${action}/>`,
+    `<${actionWords(family, action)}/>`,
     "</rule>",
   ].join("");
 }

@@ -9,13 +9,9 @@
  *
  * As few policies as that allows: firewalld 1.3 needs time for the square of their number.
  */
-import { allBut, type Family, parseSubnet, type Subnet } from "../../core/address.ts";
-import {
-  type FamilyPolicy,
-  type FilteredPolicy,
-  type HostServices,
-  NEVER_TRANSLATED,
-} from "../../core/policy/policy.ts";
+import { allBut, type Family } from "../../core/address.ts";
+import type { FamilyPolicy, FilteredPolicy, HostServices } from "../../core/policy/policy.ts";
+import { withGuards } from "./guards.ts";
 import { namedPolicies } from "./named_zone.ts";
 import { policyName, zoneName } from "./object_name.ts";
 import {
@@ -25,7 +21,8 @@ import {
   type Zone,
   type ZonePolicy,
 } from "./objects.ts";
-import { accepts, FAMILIES, type Make, PRIORITY, rejectAll, some } from "./policy_parts.ts";
+import { accepts, beyond, FAMILIES, type Make, PRIORITY, rejectAll, some } from "./policy_parts.ts";
+import { NOTHING_PUBLISHED, type PublishedAround, publishedPolicies } from "./published.ts";
 import type { RichRule } from "./rich_rule.ts";
 
 /** The zones of firewalld that a network has to do with. */
@@ -51,6 +48,7 @@ export interface DeviceZone {
 export function networkObjects(
   policy: FilteredPolicy,
   zones: ZonesOfNetwork,
+  published: PublishedAround = NOTHING_PUBLISHED,
 ): readonly FirewalldObject[] {
   const { bridge } = policy;
   const make: Make = (kind, shape, rules) => ({
@@ -61,7 +59,11 @@ export function networkObjects(
   const objects = zones.kind === "own"
     ? [ownZone(policy, zones.name), ...ownPolicies(policy, zones, make)]
     : namedPolicies(policy, zones, make);
-  return [...objects, ...translation(policy, zones, make)];
+  return [
+    ...withGuards(objects, zones, published.guards),
+    ...translation(policy, zones, make),
+    ...publishedPolicies(policy, published, make),
+  ];
 }
 
 function ownZone({ bridge, services }: FilteredPolicy, name: string): Zone {
@@ -152,7 +154,10 @@ function translation(
         action: "masquerade",
       } as const;
       return device === undefined
-        ? beyond(one).map((subnet): RichRule => ({ ...rule, destination: { subnet } }))
+        ? beyond(one.family, one.subnets).map((subnet): RichRule => ({
+          ...rule,
+          destination: { subnet },
+        }))
         : [rule];
     })
   );
@@ -161,9 +166,4 @@ function translation(
 
 function isTranslated({ forwarding }: FamilyPolicy): boolean {
   return forwarding.direction !== "none" && forwarding.translation !== undefined;
-}
-
-function beyond({ family, subnets }: FamilyPolicy): readonly Subnet[] {
-  const never = NEVER_TRANSLATED[family].flatMap((text) => parseSubnet(text) ?? []);
-  return allBut(family, [...subnets, ...never]);
 }

@@ -8,8 +8,9 @@ import { quoted } from "../../core/quoted.ts";
 import { fileQuestion, RELOAD } from "./bus.ts";
 import { isAbsent } from "./detect.ts";
 import { differencesOf, isFileAsWanted } from "./live_object.ts";
-import { allNames, filePath } from "./object_name.ts";
+import { allNames, filePath, type ObjectName, policyName } from "./object_name.ts";
 import { fileText, type FirewalldObject, isOurFile } from "./objects.ts";
+import { PUBLISHED_KINDS } from "./published.ts";
 import type { ZonesOfNetwork } from "./ruleset.ts";
 import { releaseSteps, type Zoning } from "./zone_of_interface.ts";
 
@@ -18,11 +19,72 @@ export function zoneSteps(
   policy: FilteredPolicy,
   objects: readonly FirewalldObject[],
   zoning: Zoning,
-  { kind, name }: ZonesOfNetwork,
+  zones: ZonesOfNetwork,
   answers: Answers,
 ): readonly Step[] {
+  const isPlaced = isInZone(zoning, zones);
+  const steps = fileSteps(wantedObjects(policy, objects), answers, isPlaced);
+  return zones.kind === "named" || (isPlaced && steps.length === 0)
+    ? steps
+    : [...releaseSteps(policy.bridge, zoning, zones.name), ...steps];
+}
+
+/** Whether more changes than which ports of the host lead to guests. */
+export function changesRules(
+  policy: FilteredPolicy,
+  objects: readonly FirewalldObject[],
+  zoning: Zoning,
+  zones: ZonesOfNetwork,
+  answers: Answers,
+): boolean {
+  const published = PUBLISHED_KINDS.map((kind) => policyName(policy.bridge, kind).name);
+  const isRule = ({ name }: ObjectName): boolean => !published.includes(name);
+  const wanted = wantedObjects(policy, objects.filter(({ object }) => isRule(object)));
+  const rules = { ...wanted, names: wanted.names.filter(isRule) };
+  return fileSteps(rules, answers, isInZone(zoning, zones)).length > 0;
+}
+
+function wantedObjects(
+  { network, bridge }: FilteredPolicy,
+  objects: readonly FirewalldObject[],
+): WantedObjects {
+  return {
+    what: `zone of network ${quoted(network)}`,
+    remedy: "Remove it, or give the bridge another name",
+    objects,
+    names: allNames(bridge),
+  };
+}
+
+function isInZone({ runtime }: Zoning, { kind, name }: ZonesOfNetwork): boolean {
+  return kind === "named" || runtime === name;
+}
+
+/** Zones and policies that belong together. */
+export interface WantedObjects {
+  /** For messages: `zone of network "lan"`. */
+  readonly what: string;
+  /** What helps where a file of that name is somebody else's. */
+  readonly remedy: string;
+  /** What there is to be. */
+  readonly objects: readonly FirewalldObject[];
+  /** All that could be there, wanted or not. */
+  readonly names: readonly ObjectName[];
+}
+
+/**
+ * Writes what is not as it should be, and makes firewalld read it.
+ *
+ * @param isPlaced False: it has to read its files in any case.
+ * @throws {HostError} When a file of that name is somebody else's.
+ */
+export function fileSteps(
+  { what, remedy, objects, names }: WantedObjects,
+  answers: Answers,
+  isPlaced = true,
+): readonly Step[] {
   const wanted = new Set(objects.map(({ object }) => filePath(object)));
-  const others = allNames(policy.bridge).map(filePath).filter((path) => !wanted.has(path));
+  const others = names.map(filePath).filter((path) => !wanted.has(path));
   const found = (path: string): string | undefined => {
     const answer = answers.to(fileQuestion(path));
     return answer?.status === 0 ? answer.stdout : undefined;
@@ -30,18 +92,14 @@ export function zoneSteps(
   const foreign = [...wanted, ...others].find((path) => !isOurFile(found(path) ?? OURS));
   if (foreign !== undefined) {
     throw new HostError(
-      `Cannot make the zone of network ${quoted(policy.network)}: the file "${foreign}" is ` +
-        "somebody else's",
-      "Remove it, or give the bridge another name",
+      `Cannot make the ${what}: the file "${foreign}" is somebody else's`,
+      remedy,
     );
   }
   const stray = others.filter((path) => found(path) !== undefined);
-  const isOwn = kind === "own";
-  const isInZone = !isOwn || zoning.runtime === name;
   const same = objects.every((one) => differencesOf(one, answers).length === 0);
-  if (same && isInZone && stray.length === 0) return [];
+  if (same && isPlaced && stray.length === 0) return [];
   return [
-    ...(isOwn ? releaseSteps(policy.bridge, zoning, name) : []),
     ...objects.filter((one) => !isFileAsWanted(one, answers)).map(fileStep),
     ...(stray.length === 0 ? [] : [{
       purpose: "remove files of an earlier installation",

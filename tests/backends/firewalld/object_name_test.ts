@@ -3,6 +3,7 @@ import fc from "fast-check";
 import {
   allNames,
   filePath,
+  MASQUERADE_POLICY,
   objectOfPath,
   POLICY_KINDS,
   policyName,
@@ -17,7 +18,7 @@ const BRIDGES = fc.oneof(INTERFACE_NAMES, PLAIN, fc.stringMatching(/^[a-z_-]{1,1
 Deno.test("an administrator finds the bridge in the names of its zone and policies", () => {
   assertEquals(allNames("virbr0"), [
     { kind: "zone", name: "bw-virbr0" },
-    ...["lan", "to", "from", "in", "out", "nat", "ask"].map((end) => ({
+    ...["lan", "to", "from", "in", "out", "nat", "ask", "port", "own"].map((end) => ({
       kind: "policy" as const,
       name: `bw-virbr0-${end}`,
     })),
@@ -61,6 +62,15 @@ Deno.test("no zone is called as a policy, which firewalld would not take", () =>
   fc.assert(fc.property(fc.oneof(BRIDGES, looksLikePolicy), BRIDGES, (one, other) => {
     const policies = allNames(other).filter(({ kind }) => kind === "policy");
     assert(!policies.some(({ name }) => name === zoneName(one).name));
+  }));
+});
+
+Deno.test("the policy of masqueraded prefixes is called as nothing of any bridge", () => {
+  assertEquals(MASQUERADE_POLICY, { kind: "policy", name: "bw-masquerade" });
+  assert(MASQUERADE_POLICY.name.length <= 17);
+  const looksLikeIt = fc.constantFrom("masquerade", "masquera", "masquerade-in", "bw-masquerade");
+  fc.assert(fc.property(fc.oneof(looksLikeIt, BRIDGES), (bridge) => {
+    assert(!allNames(bridge).some(({ name }) => name === MASQUERADE_POLICY.name));
   }));
 });
 

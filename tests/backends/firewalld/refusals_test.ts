@@ -39,6 +39,37 @@ Deno.test("translation to chosen ports is refused, but not to those that everybo
   refuseUnsayable(filtered(`<forward mode='nat'/>${IPV4}`));
 });
 
+function publishing(attributes: string, inner = IPV4): FilteredPolicy {
+  const element = `<b:publish xmlns:b='urn:bridgewall:network:1' proto='tcp' ${attributes}/>`;
+  return filtered(`<metadata>${element}</metadata>${inner}`);
+}
+
+Deno.test("ports of 127.0.0.0/8 are refused: guests could speak into connections of lo", () => {
+  for (
+    const [attributes, port] of [
+      ["port='80' to='10.44.0.10' localhost='yes'", "127.0.0.1:80/tcp"],
+      ["port='80' to='10.44.0.10' address='127.0.0.5'", "127.0.0.5:80/tcp"],
+    ] as const
+  ) {
+    assertEquals(refusal(publishing(attributes)), [
+      `firewalld cannot lead port ${port} to a guest of network "lan": it accepts what belongs to a ` +
+      "connection before it asks any zone, so guests could speak into those that the host has on " +
+      'its "lo"',
+      `Publish another address of the host than those of "lo". ${OTHERS}`,
+    ]);
+  }
+});
+
+Deno.test("a wide range is refused when each of its ports would lead to another one", () => {
+  assertEquals(refusal(publishing("port='1000-1128' to='10.44.0.10:2000'")), [
+    'firewalld cannot lead port 1000-1128/tcp to 10.44.0.10:2000-2128 of network "lan": it leads ' +
+    "each of the 129 ports to another one by itself, at most 128",
+    `Publish the same ports as those of the guest. ${OTHERS}`,
+  ]);
+  refuseUnsayable(publishing("port='1000-1127' to='10.44.0.10:2000'"));
+  refuseUnsayable(publishing("port='1-65535' to='10.44.0.10'"));
+});
+
 Deno.test("interface names that firewalld would take for something else are refused", () => {
   const names = ["br+", "br lan", "br!", "br*", "-br", "br/0", "netz-é", "br\n", "a;b", "!br"];
   for (const bridge of names) {

@@ -7,8 +7,9 @@ import {
   richRuleElement,
 } from "../../../backends/firewalld/rich_rule.ts";
 import type { Family } from "../../../core/address.ts";
-import { subnetsOf } from "../../support/arbitrary.ts";
-import { subnet } from "../../support/definitions.ts";
+import { TRANSPORT_PROTOCOLS } from "../../../core/network/published_port.ts";
+import { addressesOf, subnetsOf } from "../../support/arbitrary.ts";
+import { address, subnet } from "../../support/definitions.ts";
 import { objectsIn } from "../../support/firewalld_objects.ts";
 
 const LAN = { subnet: subnet("10.44.0.0/24") };
@@ -61,6 +62,37 @@ const RULES: readonly (readonly [RichRule, printed: string, element: string])[] 
     '<rule family="ipv4"><source address="10.44.0.0/24"/><destination address="0.0.0.0/5"/>' +
     "<masquerade/></rule>",
   ],
+  [
+    {
+      family: "ipv4",
+      priority: -1,
+      source: LAN,
+      destination: { subnet: subnet("192.0.2.1") },
+      action: { protocol: "tcp", ports: { start: 8080, end: 8080 }, to: address("192.0.2.1") },
+    },
+    'rule priority="-1" family="ipv4" source address="10.44.0.0/24" ' +
+    'destination address="192.0.2.1/32" ' +
+    'forward-port port="8080" protocol="tcp" to-addr="192.0.2.1"',
+    '<rule family="ipv4" priority="-1"><source address="10.44.0.0/24"/>' +
+    '<destination address="192.0.2.1/32"/>' +
+    '<forward-port port="8080" protocol="tcp" to-addr="192.0.2.1"/></rule>',
+  ],
+  [
+    {
+      family: "ipv6",
+      destination: { subnet: subnet("2001:db8::1") },
+      action: {
+        protocol: "sctp",
+        ports: { start: 5000, end: 5010 },
+        to: address("fd44::10"),
+        toPort: 7,
+      },
+    },
+    'rule family="ipv6" destination address="2001:db8::1/128" ' +
+    'forward-port port="5000-5010" protocol="sctp" to-port="7" to-addr="fd44::10"',
+    '<rule family="ipv6"><destination address="2001:db8::1/128"/>' +
+    '<forward-port port="5000-5010" protocol="sctp" to-port="7" to-addr="fd44::10"/></rule>',
+  ],
 ];
 
 for (const [rule, printed, element] of RULES) {
@@ -77,13 +109,27 @@ function sides(family: Family): fc.Arbitrary<RichRule["source"]> {
   );
 }
 
+function actions(family: Family): fc.Arbitrary<RichRule["action"]> {
+  const ports = fc.tuple(fc.integer({ min: 1, max: 65535 }), fc.nat({ max: 9 }))
+    .map(([start, more]) => ({ start, end: Math.min(start + more, 65535) }));
+  return fc.oneof(
+    fc.constantFrom<RichRule["action"]>("accept", "reject", "masquerade"),
+    fc.record({
+      protocol: fc.constantFrom(...TRANSPORT_PROTOCOLS),
+      ports,
+      to: addressesOf(family),
+      toPort: fc.integer({ min: 1, max: 65535 }),
+    }, { requiredKeys: ["protocol", "ports", "to"] }),
+  );
+}
+
 const ANY_RULE: fc.Arbitrary<RichRule> = fc.constantFrom<Family>("ipv4", "ipv6").chain((family) =>
   fc.tuple(
     sides(family),
     sides(family),
     fc.integer({ min: -3, max: 3 }),
     fc.constantFrom("", "dns", "dhcpv6"),
-    fc.constantFrom<RichRule["action"]>("accept", "reject", "masquerade"),
+    actions(family),
   ).map(([source, destination, priority, service, action]): RichRule => ({
     family,
     priority,

@@ -150,7 +150,7 @@ function verdict(
   zone: string,
   side: "source" | "destination",
   address: IpAddress,
-): string | undefined {
+): RichRule["action"] | undefined {
   return policiesIn(objects)
     .filter(({ from, to }) => side === "source" ? from === zone && to === "ANY" : to === zone)
     .filter(({ from, to }) => from !== to)
@@ -170,7 +170,7 @@ for (const kind of ["own", "named"] as const) {
         const direction = own?.forwarding.direction;
         // A named zone may have others, about whose addresses nothing is said.
         const stranger = kind === "own" ? "reject" : undefined;
-        const expect = (isOpen: boolean): string | undefined =>
+        const expect = (isOpen: boolean): RichRule["action"] | undefined =>
           own === undefined ? stranger : isOpen ? "accept" : "reject";
         const isOut = direction === "replies" || direction === "both";
         assertEquals(verdict(objects, name, "source", address), expect(isOut));

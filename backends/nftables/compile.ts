@@ -6,7 +6,7 @@ import {
   type Step,
 } from "../../core/change/change.ts";
 import { type Facts, NoBackendError, zoneWarnings } from "../../core/firewall_backend.ts";
-import type { CompiledPolicy } from "../../core/policy/policy.ts";
+import { type CompiledPolicy, isFiltered } from "../../core/policy/policy.ts";
 import { quoted } from "../../core/quoted.ts";
 import { checksumRepair, type Repair } from "../../core/change/dhcp_checksum.ts";
 import { sctpSteps } from "../../core/change/sctp_tracking.ts";
@@ -15,6 +15,7 @@ import { oldKernel } from "./detect.ts";
 import { runScript } from "./element_lines.ts";
 import { adjustScript, installScripts, publishScripts } from "./install_scripts.ts";
 import { refuseUntranslatable } from "./kernel_probe.ts";
+import { refuseTooMany } from "./published_elements.ts";
 import { removalGroups } from "./removal_scripts.ts";
 import { rulesetOf } from "./ruleset.ts";
 
@@ -26,6 +27,7 @@ import { rulesetOf } from "./ruleset.ts";
  * handles of rules: handles start anew when a table is made again.
  *
  * @throws {NoBackendError} When the kernel is too old to be trusted with the rules.
+ * @throws {UnsupportedNetworkError} When it cannot do what published ports need, or they are too many.
  */
 export function compileChange(
   table: string,
@@ -34,6 +36,7 @@ export function compileChange(
 ): Change {
   refuseOldKernel(facts);
   refuseUntranslatable(policies, facts.answers);
+  policies.filter(isFiltered).forEach(refuseTooMany);
   return {
     networks: policies.map((policy) => policyChange(table, policy, facts)),
     unseen: [],
@@ -69,7 +72,9 @@ function policyChange(table: string, policy: CompiledPolicy, facts: Facts): Netw
     command: runScript(lines),
   });
   const before = facts.before?.get(policy.network);
-  const adjusted = before === undefined ? undefined : adjustScript(table, before, policy);
+  const adjusted = before === undefined || !standsSo(table, before, facts)
+    ? undefined
+    : adjustScript(table, before, policy);
   return {
     network: policy.network,
     // Not made where it is enough to adjust what stands.
@@ -81,6 +86,17 @@ function policyChange(table: string, policy: CompiledPolicy, facts: Facts): Netw
     removal: [...beside.removal, ...removalGroups(table, ruleset)],
     warnings: beside.warnings,
   };
+}
+
+/**
+ * Whether what stands was made as this program makes it now: in a table of that name, of the same objects.
+ * The ports themselves are not looked at.
+ */
+function standsSo(table: string, before: CompiledPolicy, { records }: Facts): boolean {
+  const recorded = new Set(commandsOf(records).map(({ stdin }) => stdin));
+  const { shared, groups, holding } = rulesetOf(before);
+  const frame = removalGroups(table, { shared, groups, holding, published: [] });
+  return commandsOf([{ removal: frame }]).every(({ stdin }) => recorded.has(stdin));
 }
 
 /** What is done outside of nftables. */

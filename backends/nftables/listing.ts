@@ -153,8 +153,14 @@ function valueWord(value: unknown, type: string): string {
   }
   if (type === "inet_proto") return protocolWord(value);
   if (typeof value === "number") return String(value);
-  const words = operand(value);
-  return words.length === 1 ? words.join("") : JSON.stringify(value);
+  try {
+    const words = operand(value);
+    if (words.length === 1) return words.join("");
+  } catch (error) {
+    // Somebody else's set may hold anything.
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  return JSON.stringify(value);
 }
 
 /** A verdict, or an address with or without a port. */

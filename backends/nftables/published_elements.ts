@@ -2,7 +2,9 @@
 import { type Family, formatAddress } from "../../core/address.ts";
 import { formatPorts, type PortRange } from "../../core/network/network.ts";
 import { formatSpec, listeners, type PublishedPort } from "../../core/network/published_port.ts";
-import type { FamilyPolicy } from "../../core/policy/policy.ts";
+import { UnsupportedNetworkError } from "../../core/firewall_backend.ts";
+import type { FamilyPolicy, FilteredPolicy } from "../../core/policy/policy.ts";
+import { quoted } from "../../core/quoted.ts";
 import type { Element } from "./objects.ts";
 
 /**
@@ -10,6 +12,38 @@ import type { Element } from "./objects.ts";
  * moves a packet to another address or to another port, but not to another port by a difference.
  */
 const MANY = 128;
+
+/** So many a record can hold, with the way to remove each. */
+const MOST = 65536;
+
+/**
+ * Refuses a definition of few lines that would become a script of many megabytes.
+ *
+ * @throws {UnsupportedNetworkError} When more ports than a host has would have a member each.
+ */
+export function refuseTooMany({ network, families }: FilteredPolicy): void {
+  const single = families.flatMap(({ published }) => published.filter((one) => !isRange(one)));
+  const count = single.reduce(
+    (sum, one) => sum + (one.ports.end - one.ports.start + 1) * listeners(one).length,
+    0,
+  );
+  if (count <= MOST) return;
+  const [widest] = single.toSorted((one, other) =>
+    other.ports.end - other.ports.start - one.ports.end + one.ports.start
+  );
+  throw new UnsupportedNetworkError(
+    `Network ${quoted(network)} publishes ${count} ports that nftables has to know one by one, ` +
+      `at most ${MOST}`,
+    widest === undefined || widest.ports.end - widest.ports.start < MANY
+      ? "Publish fewer ports, or more than 128 in a row"
+      : `Lead wide ranges to the same ports of the guest: ${
+        formatSpec({
+          ...widest,
+          guestPorts: widest.ports,
+        })
+      }`,
+  );
+}
 
 /** The members for all ports that a family publishes, each of them once. */
 export function publishedElements(

@@ -29,7 +29,7 @@ export function isNothingTracked({ stderr }: CommandResult): boolean {
 }
 
 /** sysctl(8) says so of an interface that is gone, and its settings with it. */
-const NO_SETTING = /\bcannot stat \S+: No such file or directory/;
+const NO_SETTING = /\bcannot stat .*: No such file or directory/;
 
 const NOTHING_TRACKED = /\b0 flow entries have been deleted/;
 

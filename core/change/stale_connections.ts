@@ -4,7 +4,7 @@
  * table that are wrong by now are deleted, once the rules are right, and the next packet is decided anew.
  */
 import { type Family, formatAddress, type IpAddress, parseAddress } from "../address.ts";
-import type { Command, CommandResult, CommandRunner } from "../command.ts";
+import type { Command, CommandRunner } from "../command.ts";
 import {
   isLoopback,
   listeners,
@@ -12,6 +12,7 @@ import {
   type TransportProtocol,
 } from "../network/published_port.ts";
 import { isNothingTracked } from "./already_so.ts";
+import { runSideBySide } from "./run_side_by_side.ts";
 import { lossOf } from "./step_error.ts";
 
 /** How published ports differ from what they were. */
@@ -85,18 +86,22 @@ async function endOfKind(
   const listed = await runner.run(question);
   if (listed.status !== 0) return [lossOf(LOSS, question, listed)];
   const candidates = readConnections(listed.stdout).filter(isCandidate(changes));
-  if (candidates.length === 0) return [];
-  const local = await localAddresses(runner);
-  const deletions = new Map(
-    candidates.filter((one) => isStale(one, changes, local))
-      .map((one) => [deletionKey(one), deletion(kind, one)]),
+  const led = candidates.filter((one) =>
+    changes.removed.some((port) => isAskedFor(one, port) && leadsTo(one, port))
   );
-  const results = await Promise.all([...deletions.values()].map(async (command) => ({
-    command,
-    result: await runner.run(command),
-  })));
-  return results.filter(({ result }) => result.status !== 0 && !isNothingTracked(result))
-    .map(({ command, result }) => lossOf(LOSS, command, result));
+  const untranslated = candidates.filter((one) =>
+    isUntranslated(one) && changes.added.some((port) => isAskedFor(one, port))
+  );
+  const { own, warnings } = await ownConnections(runner, untranslated);
+  const deletions = new Map(
+    [...led, ...own].map((one) => [deletionKey(one), deletion(kind, one)]),
+  );
+  const results = await runSideBySide(runner, [...deletions.values()]);
+  return [
+    ...warnings,
+    ...results.filter(({ result }) => result.status !== 0 && !isNothingTracked(result))
+      .map(({ command, result }) => lossOf(LOSS, command, result)),
+  ];
 }
 
 function conntrack(
@@ -149,16 +154,6 @@ function isCandidate({ added, removed }: PortChanges): (one: Connection) => bool
     single.has(port) || wide.some(({ start, end }) => start <= port && port <= end);
 }
 
-function isStale(
-  one: Connection,
-  { added, removed }: PortChanges,
-  local: ReadonlySet<string>,
-): boolean {
-  return removed.some((port) => isAskedFor(one, port) && leadsTo(one, port)) ||
-    (isUntranslated(one) && local.has(formatAddress(one.original.destination)) &&
-      added.some((port) => isAskedFor(one, port)));
-}
-
 /** Whether the connection was opened to the published port. */
 function isAskedFor({ original }: Connection, port: PublishedPort): boolean {
   const { destination, destinationPort } = original;
@@ -203,15 +198,25 @@ function deletionKey({ original, reply }: Connection): string {
   ).join(" ");
 }
 
-/** Every address of every interface. Where `ip` does not tell, none is taken to be the host's. */
-async function localAddresses(runner: CommandRunner): Promise<ReadonlySet<string>> {
-  const { status, stdout }: CommandResult = await runner.run({
-    program: "ip",
-    args: ["-o", "address", "show"],
-  });
-  const found = status === 0 ? [...stdout.matchAll(/\binet6? ([0-9a-f.:]+)/g)] : [];
-  return new Set(found.flatMap(([, text = ""]) => {
+const ADDRESSES: Command = { program: "ip", args: ["-o", "address", "show"] };
+
+/** Those to the host itself: what is routed through it is none of ours. */
+async function ownConnections(
+  runner: CommandRunner,
+  untranslated: readonly Connection[],
+): Promise<{ readonly own: readonly Connection[]; readonly warnings: readonly string[] }> {
+  if (untranslated.length === 0) return { own: [], warnings: [] };
+  const listed = await runner.run(ADDRESSES);
+  const found = [...listed.stdout.matchAll(/\binet6? ([0-9a-f.:]+)/g)];
+  const local = new Set(found.flatMap(([, text = ""]) => {
     const address = parseAddress(text);
     return address === undefined ? [] : [formatAddress(address)];
   }));
+  return {
+    // All of 127.0.0.0/8 is the host's, of which `lo` has one address.
+    own: untranslated.filter(({ original: { destination } }) =>
+      isLoopback(destination) || local.has(formatAddress(destination))
+    ),
+    warnings: listed.status === 0 ? [] : [lossOf(LOSS, ADDRESSES, listed)],
+  };
 }

@@ -5,6 +5,7 @@
 import { contains, type Family, formatAddress, type Subnet } from "../address.ts";
 import type { Command, CommandRunner } from "../command.ts";
 import { isNothingTracked } from "./already_so.ts";
+import { runSideBySide } from "./run_side_by_side.ts";
 import { type Connection, readConnections } from "./stale_connections.ts";
 import { lossOf } from "./step_error.ts";
 
@@ -42,10 +43,7 @@ async function endOfFamily(
     unanswered(listed.stdout).filter(({ connection }) => isUntranslated(connection, prefixes))
       .map((one) => deletion(family, one)).map((command) => [command.args.join(" "), command]),
   );
-  const results = await Promise.all([...deletions.values()].map(async (command) => ({
-    command,
-    result: await runner.run(command),
-  })));
+  const results = await runSideBySide(runner, [...deletions.values()]);
   return results.filter(({ result }) => result.status !== 0 && !isNothingTracked(result))
     .map(({ command, result }) => lossOf(LOSS, command, result));
 }
@@ -73,12 +71,16 @@ function isUntranslated(
     prefixes.some((prefix) => contains(prefix, source) && !contains(prefix, destination));
 }
 
-/** All of one protocol between the same two at once. */
+/** Of a protocol with ports that one alone: another between the same two may have been answered. */
 function deletion(
   family: Family,
-  { protocol, connection: { original: { source, destination } } }: Unanswered,
+  { protocol, connection: { original } }: Unanswered,
 ): Command {
-  const [from, to] = [formatAddress(source), formatAddress(destination)];
-  const words = ["--orig-src", from, "--orig-dst", to, "--reply-dst", from];
+  const { sourcePort, destinationPort } = original;
+  const [from, to] = [formatAddress(original.source), formatAddress(original.destination)];
+  const ports = Number.isNaN(sourcePort)
+    ? []
+    : ["--orig-port-src", String(sourcePort), "--orig-port-dst", String(destinationPort)];
+  const words = ["--orig-src", from, "--orig-dst", to, "--reply-dst", from, ...ports];
   return { program: "conntrack", args: ["-D", "-f", family, "-p", protocol, ...words] };
 }

@@ -210,7 +210,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: "backends",
     operands: "",
     takesOperands: false,
-    summary: "list the backends this host can use, and why not the others",
+    summary: "list the backends this host can use, and why no others",
     details: [],
     options: [],
     examples: ["bridgewall backends --json"],

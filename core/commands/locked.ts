@@ -114,7 +114,9 @@ async function underLock<Result, Choice extends Promise<FirewallBackend> | undef
     // What has to be put right first may need to know anything.
     records = await settle(context, await lookAtAll(host, backends, records));
   }
+  // First: it may refuse, and a choice that nobody waits for would end the process when it fails.
+  const facts = wanted(records);
   const backend = choose(records);
-  const snapshot = await lookAt(host, backends, records, wanted(records), backend);
+  const snapshot = await lookAt(host, backends, records, facts, backend);
   return await work(snapshot, backend);
 }

@@ -12,10 +12,10 @@ import { MASQUERADE } from "../policy/policy.ts";
 import { quoted } from "../quoted.ts";
 import type { Record } from "../record/record.ts";
 import { type CommandOutput, type Context, UsageError } from "./context.ts";
-import { inspectRecords } from "./inspect_records.ts";
+import { driftSentence, inspectRecords } from "./inspect_records.ts";
 import { lockedFor } from "./locked.ts";
 import { compilePolicies, forwardingWarnings, NO_FACTS, recordedNetworks } from "./prepare.ts";
-import { prefixRows, prefixTable } from "./prefix_table.ts";
+import { isOfPrefixes, prefixRows, prefixTable } from "./prefix_table.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { runTransition, type Transition } from "./transition.ts";
 
@@ -170,9 +170,9 @@ async function list(context: Context): Promise<CommandOutput> {
   const { masquerade: found, drift } = await inspectRecords(context);
   if (found === undefined) context.messages.note("No prefix is masqueraded");
   const rows = prefixRows(found);
-  const own = drift.filter(({ network }) => network === MASQUERADE);
+  const own = found === undefined ? [] : drift.filter(isOfPrefixes);
   return {
-    text: prefixTable(found),
+    text: [...prefixTable(found), ...own.map(driftSentence)],
     json: { prefixes: rows, drift: own.map(({ difference }) => difference) },
     exitCode: 0,
   };

@@ -7,9 +7,10 @@ import { down } from "./down.ts";
 import { listBackends } from "./list_backends.ts";
 import { masquerade } from "./masquerade.ts";
 import { plan } from "./plan.ts";
-import { publish, unpublish } from "./publish.ts";
+import { publish } from "./publish.ts";
 import { reload } from "./reload.ts";
 import { status } from "./status.ts";
+import { unpublish } from "./unpublish.ts";
 import { up } from "./up.ts";
 
 /**
@@ -39,7 +40,7 @@ export async function runCommandOf(request: Request, context: Context): Promise<
     case "publish":
       return await publish(context, { operands, localhost });
     case "unpublish":
-      return await unpublish(context, { operands, localhost });
+      return await unpublish(context, operands);
     case "masquerade":
       return await masquerade(context, operands);
     case "backends":

@@ -1,8 +1,14 @@
 /** Masqueraded prefixes, as `status` and `masquerade list` show them. */
 import { formatSubnet, overlaps } from "../address.ts";
-import type { Traffic } from "../firewall_backend.ts";
+import type { Drift, Traffic } from "../firewall_backend.ts";
+import { MASQUERADE } from "../policy/policy.ts";
 import type { InspectedPrefixes } from "./inspect_records.ts";
 import { countedText, table } from "./table.ts";
+
+/** Whether the difference concerns the prefixes: what belongs to nobody alone (a missing table) does. */
+export function isOfPrefixes({ network }: Drift): boolean {
+  return network === undefined || network === MASQUERADE;
+}
 
 /** The prefixes as `status` and `masquerade list` tell them with `--json`. */
 export function prefixRows(

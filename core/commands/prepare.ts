@@ -59,7 +59,8 @@ export function factsFor(networks: readonly Network[]): FactsWanted {
   return {
     interfaces: serving || owned.some(({ bridge }) => !hasFixedName(bridge)),
     clsact: serving,
-    forwarding: owned.some(({ forward }) => forward.mode !== "isolated"),
+    // An isolated network may be given ports, now or by `publish` before.
+    forwarding: owned.length > 0,
     routes: families.filter((family) => addresses.some(({ address }) => address.family === family)),
   };
 }

@@ -1,28 +1,25 @@
-/** `bridgewall publish` and `unpublish`: ports of the host that lead to guests, while the network is up. */
+/** `bridgewall publish`: ports of the host that lead to guests, while the network is up. */
 import { HostError } from "../host.ts";
 import type { Network } from "../network/network.ts";
-import { problemOfPublished } from "../network/parse_published.ts";
+import { problemFinder } from "../network/parse_published.ts";
 import {
   findSharedPort,
   formatListener,
   formatSpec,
   formatTarget,
-  isSameListener,
-  type NamedPort,
-  parseNamedPort,
   parseSpec,
   type PublishedPort,
-  PublishedPortError,
 } from "../network/published_port.ts";
 import { quoted } from "../quoted.ts";
 import { changePorts } from "./change_ports.ts";
 import { type CommandOutput, type Context, UsageError } from "./context.ts";
+import { namedPorts, readPort } from "./port_arguments.ts";
 
 /** What the user typed. */
 export interface PublishArguments {
   /** The network's name and at least one port. */
   readonly operands: readonly string[];
-  /** `--localhost`, which only `publish` takes. */
+  /** `--localhost`: 127.0.0.1 leads there too. */
   readonly localhost: boolean;
 }
 
@@ -37,8 +34,10 @@ export async function publish(
   context: Context,
   { operands, localhost }: PublishArguments,
 ): Promise<CommandOutput> {
-  const { name, specs } = namedPorts("publish", operands);
-  const wanted = specs.map((spec) => readPort(() => parseSpec(spec, { localhost })));
+  const { name, texts } = namedPorts("publish", operands);
+  const read = texts.map((text) => readPort(() => parseSpec(text, { localhost })));
+  const wanted = [...new Map(read.map((port) => [formatSpec(port), port])).values()];
+  refuseBoth(wanted);
   const families = [...new Set(wanted.map(({ guest }) => guest.family))];
   const { gone } = await changePorts(
     context,
@@ -46,14 +45,17 @@ export async function publish(
     families,
     (network) => exchanged(network, wanted),
   );
-  const replaced = gone.filter((one) => !wanted.some((port) => isSame(one, port)));
+  const specs = new Set(wanted.map(formatSpec));
+  const replaced = gone.filter((one) => !specs.has(formatSpec(one)));
+  const led = new Map(replaced.map((one) => [listenerKey(one), one]));
   for (const port of wanted) {
-    const before = replaced.find((one) => isSameListener(one, port));
+    const before = led.get(listenerKey(port));
+    const too = port.localhost ? ", from 127.0.0.1 too" : "";
     const instead = before === undefined ? "" : ` instead of ${formatTarget(before)}`;
     context.messages.note(
       `Port ${formatListener(port)} leads to ${formatTarget(port)} of network ${
         quoted(name)
-      }${instead}`,
+      }${instead}${too}`,
     );
   }
   return {
@@ -63,97 +65,41 @@ export async function publish(
   };
 }
 
-/**
- * Takes published ports back. One that is not published is no error.
- *
- * @throws {UsageError} When a port means nothing.
- * @throws {HostError} When the network is not active, or the port leads to another guest.
- */
-export async function unpublish(
-  context: Context,
-  { operands }: PublishArguments,
-): Promise<CommandOutput> {
-  const { messages } = context;
-  const { name, specs } = namedPorts("unpublish", operands);
-  const unwanted = specs.map((spec) => readPort(() => parseNamedPort(spec)));
-  const { gone } = await changePorts(context, name, [], ({ published }) => {
-    unwanted.forEach((one) => refuseOtherGuest(one, published));
-    return published.filter((port) => !unwanted.some((one) => isMeant(one, port)));
-  });
-  for (const port of gone) {
-    const again = port.runtime ? "" : ' until the next "up": its definition publishes it';
-    messages.note(
-      `Port ${formatListener(port)} does not lead to ${formatTarget(port)} of network ` +
-        `${quoted(name)} any more${again}`,
-    );
-  }
-  const missing = unwanted.filter((one) => !gone.some((port) => isMeant(one, port)))
-    .map(({ listener }) => listener);
-  missing.forEach((listener) => messages.note(`Port ${listener} was not published`));
-  return {
-    text: [],
-    json: { network: name, unpublished: gone.map(formatSpec), missing },
-    exitCode: 0,
-  };
-}
-
-function namedPorts(
-  command: string,
-  operands: readonly string[],
-): { readonly name: string; readonly specs: readonly string[] } {
-  const [name, ...specs] = operands;
-  if (name !== undefined && specs.length > 0) return { name, specs };
-  throw new UsageError(
-    `Cannot ${command} without a network and a port`,
-    `Write \`bridgewall ${command} default 8080:192.168.122.10:80/tcp\``,
-  );
-}
-
-function readPort<Port>(read: () => Port): Port {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof PublishedPortError)) throw error;
-    throw new UsageError(error.message, error.hint);
-  }
-}
-
 /** What the network publishes with these: each takes the place of the one with the same host's end. */
 function exchanged(network: Network, wanted: readonly PublishedPort[]): readonly PublishedPort[] {
-  const { forward: { mode }, addresses, routes } = network;
+  const problemOf = problemFinder({ ...network, mode: network.forward.mode });
   for (const port of wanted) {
-    const problem = problemOfPublished(port, { mode, addresses, routes });
+    const problem = problemOf(port);
     if (problem !== undefined) throw new UsageError(problem.message, problem.hint);
   }
-  const kept = network.published.filter((one) => !wanted.some((port) => isSameListener(one, port)));
+  const taken = new Set(wanted.map(listenerKey));
+  const kept = network.published.filter((one) => !taken.has(listenerKey(one)));
   const all = [...kept, ...wanted].map((published) => ({ published, owner: network.name }));
-  const [one, other] = findSharedPort(all) ?? [];
-  if (one !== undefined && other !== undefined) {
+  const shared = findSharedPort(all)?.map(({ published }) => published);
+  const coming = shared?.find((port) => wanted.includes(port));
+  const there = shared?.find((port) => port !== coming);
+  if (coming !== undefined && there !== undefined) {
     throw new HostError(
-      `Cannot publish ${formatSpec(other.published)}: network ${quoted(network.name)} publishes ` +
-        `${formatSpec(one.published)}, and the two share a port`,
-      `Run \`bridgewall unpublish\` for one of the two first`,
+      `Cannot publish ${formatSpec(coming)}: network ${quoted(network.name)} publishes ` +
+        `${formatSpec(there)}, and the two share a port`,
+      `Run \`bridgewall unpublish\` for ${formatListener(there)} first`,
     );
   }
   return [...kept, ...wanted];
 }
 
-function isSame(one: PublishedPort, other: PublishedPort): boolean {
-  return formatSpec(one) === formatSpec(other) && one.localhost === other.localhost;
+/** The same for ports that take one another's place. */
+function listenerKey(port: PublishedPort): string {
+  return `${port.guest.family} ${formatListener(port)}`;
 }
 
-function isMeant({ listener, whole }: NamedPort, port: PublishedPort): boolean {
-  return whole === undefined
-    ? listener === formatListener(port)
-    : formatSpec(whole) === formatSpec(port);
-}
-
-/** Who names a guest means no other one. */
-function refuseOtherGuest({ whole }: NamedPort, published: readonly PublishedPort[]): void {
-  const other = published.find((one) => whole !== undefined && isSameListener(one, whole));
-  if (whole === undefined || other === undefined || formatSpec(other) === formatSpec(whole)) return;
-  throw new HostError(
-    `Cannot unpublish ${formatSpec(whole)}: the port leads to ${formatTarget(other)}`,
-    `Write ${formatListener(other)}, wherever it leads`,
+/** Two of one command: neither is published yet. */
+function refuseBoth(wanted: readonly PublishedPort[]): void {
+  const [one, other] = findSharedPort(wanted.map((published) => ({ published, owner: "" }))) ?? [];
+  if (one === undefined || other === undefined) return;
+  throw new UsageError(
+    `Cannot publish both ${formatSpec(one.published)} and ${formatSpec(other.published)}: they ` +
+      "share a port",
+    "Leave one of the two out",
   );
 }

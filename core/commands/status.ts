@@ -9,11 +9,11 @@ import {
   type PublishedPort,
 } from "../network/published_port.ts";
 import { subnetsOf } from "../network/subnets.ts";
-import { MASQUERADE, type NetworkPolicy } from "../policy/policy.ts";
+import type { NetworkPolicy } from "../policy/policy.ts";
 import { printable } from "../quoted.ts";
 import type { CommandOutput, Context } from "./context.ts";
 import { driftSentence, type InspectedNetwork, inspectRecords } from "./inspect_records.ts";
-import { prefixRows, prefixTable } from "./prefix_table.ts";
+import { isOfPrefixes, prefixRows, prefixTable } from "./prefix_table.ts";
 import { namedRecords, type NetworkArguments, refuseMissing } from "./read_definitions.ts";
 import { bytes, countedText, table } from "./table.ts";
 
@@ -38,17 +38,10 @@ export async function status(context: Context, names: NetworkArguments): Promise
   if (rows.length === 0) context.messages.note("No network is active");
   // Who names networks asks for nothing else.
   const prefixes = all ? masquerade : undefined;
-  const others = drift.filter(({ network }) => all && network === MASQUERADE);
+  const others = prefixes === undefined ? [] : drift.filter(isOfPrefixes);
   return {
     text: [
-      ...(rows.length === 0 ? [] : [
-        ...table([
-          ["NETWORK", "MODE", "BRIDGE", "SUBNETS", "BACKEND", "OUT", "IN", "REJECTED", "STATE"],
-          ...rows.map((row) => cells(row, row.drift.length)),
-        ]),
-      ]),
-      ...apart(publishedTable(rows)),
-      ...apart(prefixTable(prefixes)),
+      ...apart(networkTable(rows), publishedTable(rows), prefixTable(prefixes)),
       ...new Set([...rows.flatMap((row) => row.drift), ...others].map(driftSentence)),
     ],
     json: {
@@ -67,6 +60,16 @@ export async function status(context: Context, names: NetworkArguments): Promise
     },
     exitCode: 0,
   };
+}
+
+/** For people; empty without networks. */
+function networkTable(
+  rows: readonly (InspectedNetwork & { readonly drift: readonly unknown[] })[],
+): readonly string[] {
+  return rows.length === 0 ? [] : table([
+    ["NETWORK", "MODE", "BRIDGE", "SUBNETS", "BACKEND", "OUT", "IN", "REJECTED", "STATE"],
+    ...rows.map((row) => cells(row, row.drift.length)),
+  ]);
 }
 
 function cells(
@@ -118,8 +121,10 @@ function publishedRow(
   };
 }
 
-function apart(lines: readonly string[]): readonly string[] {
-  return lines.length === 0 ? [] : ["", ...lines];
+/** Tables with an empty line between them; those without lines are left out. */
+function apart(...tables: readonly (readonly string[])[]): readonly string[] {
+  return tables.filter((lines) => lines.length > 0)
+    .flatMap((lines, index) => index === 0 ? lines : ["", ...lines]);
 }
 
 function bridgeOf(policy: NetworkPolicy): string | null {

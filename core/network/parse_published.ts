@@ -1,6 +1,15 @@
 /** `<bridgewall:publish>` in `<metadata>` ↔ published ports. */
 import { isElement, type XmlElement } from "@std/xml";
-import { contains, formatAddress, formatSubnet, rangeOf, type Subnet } from "../address.ts";
+import {
+  bitsOf,
+  formatAddress,
+  formatSubnet,
+  type IpAddress,
+  isLinkLocal,
+  overlapFinder,
+  rangeOf,
+  type Subnet,
+} from "../address.ts";
 import { quoted } from "../quoted.ts";
 import {
   attributeOf,
@@ -57,10 +66,13 @@ export function parsePublished(
 ): readonly PublishedPort[] {
   const metadata = onlyPart(network, "metadata");
   const parts = metadata === undefined ? [] : ownParts(metadata).flatMap((part) => {
-    if (part.element.name.local === "network") return ownParts(part);
-    return [part];
+    if (part.element.name.local !== "network") return [part];
+    refuseNameless(part);
+    return ownParts(part);
   });
-  const owned = parts.map((part) => ({ published: parsePublish(part, around), owner: part }));
+  if (parts.length === 0) return [];
+  const problemOf = problemFinder(around);
+  const owned = parts.map((part) => ({ published: parsePublish(part, problemOf), owner: part }));
   const [one, other] = findSharedPort(owned) ?? [];
   if (one !== undefined && other !== undefined) {
     const line = one.owner.element.position?.line;
@@ -87,13 +99,30 @@ function ownParts({ element, file }: Part): readonly Part[] {
   });
 }
 
+/** Inside of ours nobody else has anything to say: an element of no namespace has lost its prefix. */
+function refuseNameless({ element, file }: Part): void {
+  const nameless = element.children.filter(isElement).find((child) =>
+    (namespaceOf(child, element) ?? "") === ""
+  );
+  if (nameless === undefined) return;
+  const { prefix = "bridgewall" } = element.name;
+  refuse(
+    { element: nameless, file },
+    `Element ${quoted(nameless.name.raw)} in <${element.name.raw}> is in no namespace`,
+    `Write <${prefix}:${nameless.name.local} …/>`,
+  );
+}
+
 /** A prefix is resolved by the reader; a default namespace is declared on the element or around it. */
 function namespaceOf(child: XmlElement, parent: XmlElement): string | undefined {
   if (child.name.prefix !== undefined) return child.name.uri;
   return child.attributes["xmlns"] ?? parent.attributes["xmlns"];
 }
 
-function parsePublish(part: Part, around: PublishingNetwork): PublishedPort {
+function parsePublish(
+  part: Part,
+  problemOf: ReturnType<typeof problemFinder>,
+): PublishedPort {
   const { element } = part;
   if (element.name.local !== "publish") {
     refuse(part, `Element ${quoted(element.name.raw)} is unknown`, "Write <bridgewall:publish …/>");
@@ -109,7 +138,7 @@ function parsePublish(part: Part, around: PublishingNetwork): PublishedPort {
     );
   }
   const published = readWords(part);
-  const problem = problemOfPublished(published, around);
+  const problem = problemOf(published);
   if (problem !== undefined) refuse(part, problem.message, problem.hint);
   return published;
 }
@@ -132,48 +161,58 @@ function readWords(part: Part): PublishedPort {
   }
 }
 
-/** Why the network cannot publish that; absent: it can. */
-export function problemOfPublished(
-  { guest }: PublishedPort,
+/** Tells of any published port why the network cannot have it; nothing: it can. */
+export function problemFinder(
   { mode, addresses, routes }: PublishingNetwork,
-): PublishedPortError | undefined {
-  if (mode !== "nat" && mode !== "route" && mode !== "isolated") {
-    return new PublishedPortError(
-      `A network in mode ${mode} publishes no ports: this host has no rules for it`,
-      "Ports are published in modes nat, route and isolated",
-    );
-  }
-  const text = (): string => quoted(formatAddress(guest));
+): (published: PublishedPort) => PublishedPortError | undefined {
   const subnets: readonly Subnet[] = [
     ...addresses.map(({ subnet }) => subnet),
     ...routes.map(({ destination }) => destination).filter((one) => !isEverything(one)),
   ];
-  const own = subnets.find((subnet) => contains(subnet, guest));
-  if (own === undefined) {
-    const inside = subnets.filter(({ family }) => family === guest.family).map(formatSubnet);
-    return new PublishedPortError(
-      `Guest ${text()} is not inside the network`,
-      inside.length === 0
-        ? "The network has no subnet of that family"
-        : `Name an address in ${inside.join(", ")}`,
-    );
-  }
-  if (addresses.some(({ address }) => isSame(address, guest))) {
-    return new PublishedPortError(`${text()} is the host's own address, not a guest's`);
-  }
-  const { start, end } = rangeOf(own);
-  const hasBroadcast = own.family === "ipv4" && own.prefix < 31;
-  if (hasBroadcast && (guest.value === start.value || guest.value === end.value)) {
-    return new PublishedPortError(`${text()} is no guest's address in ${formatSubnet(own)}`);
-  }
-  return undefined;
+  const isInside = overlapFinder(subnets);
+  const own = new Set(addresses.map(({ address }) => formatAddress(address)));
+  const edges = new Map(subnets.flatMap(edgesOf));
+  return ({ guest }) => {
+    if (mode !== "nat" && mode !== "route" && mode !== "isolated") {
+      return new PublishedPortError(
+        `A network in mode ${mode} publishes no ports: this host has no rules for it`,
+        "Ports are published in modes nat, route and isolated",
+      );
+    }
+    const alone: Subnet = { ...guest, prefix: bitsOf(guest.family) };
+    if (isLinkLocal(alone)) {
+      return new PublishedPortError(
+        `Guest ${quoted(formatAddress(guest))} is link-local: nothing is forwarded there`,
+        "Name another address of the guest",
+      );
+    }
+    if (!isInside(alone)) return outside(guest, subnets);
+    const text = formatAddress(guest);
+    if (own.has(text)) {
+      return new PublishedPortError(`${quoted(text)} is the host's own address, not a guest's`);
+    }
+    const edge = edges.get(text);
+    return edge === undefined
+      ? undefined
+      : new PublishedPortError(`${quoted(text)} is no guest's address in ${formatSubnet(edge)}`);
+  };
 }
 
-function isSame(
-  one: PublishedPort["guest"],
-  other: PublishedPort["guest"],
-): boolean {
-  return one.family === other.family && one.value === other.value;
+function outside(guest: IpAddress, subnets: readonly Subnet[]): PublishedPortError {
+  const inside = subnets.filter(({ family }) => family === guest.family).map(formatSubnet);
+  return new PublishedPortError(
+    `Guest ${quoted(formatAddress(guest))} is not inside the network`,
+    inside.length === 0
+      ? "The network has no subnet of that family"
+      : `Name an address in ${inside.join(", ")}`,
+  );
+}
+
+/** The first address and the broadcast address, which no guest has (RFC 1122). */
+function edgesOf(subnet: Subnet): readonly (readonly [string, Subnet])[] {
+  if (subnet.family === "ipv6" || subnet.prefix > 30) return [];
+  const { start, end } = rangeOf(subnet);
+  return [[formatAddress(start), subnet], [formatAddress(end), subnet]];
 }
 
 /**
@@ -196,11 +235,12 @@ export function withPublished(
   }
   return {
     ...source,
-    children: source.children.map((node) =>
-      node === metadata && isElement(node)
-        ? { ...node, children: [...withoutOwn(node), ...elements] }
-        : node
-    ),
+    children: source.children.flatMap((node) => {
+      if (node !== metadata || !isElement(node)) return [node];
+      const children = [...withoutOwn(node), ...elements];
+      // One that held nothing else was made for them.
+      return children.length === 0 && node.children.length > 0 ? [] : [{ ...node, children }];
+    }),
   };
 }
 

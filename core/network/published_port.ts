@@ -86,6 +86,8 @@ export function parseSpec(
 export interface NamedPort {
   /** As {@linkcode formatListener} writes it. */
   readonly listener: string;
+  /** The host's end of it. */
+  readonly end: Pick<PublishedPort, "hostAddress" | "ports" | "protocol">;
   /** Absent when the guest was not named: wherever it leads. */
   readonly whole?: PublishedPort;
 }
@@ -101,11 +103,11 @@ export function parseNamedPort(spec: string): NamedPort {
   const [matched, address, ports = "", protocol = ""] = LISTENER.exec(spec) ?? [];
   if (matched === undefined) {
     const whole = parseSpec(spec, { localhost: false });
-    return { listener: formatListener(whole), whole };
+    return { listener: formatListener(whole), end: whole, whole };
   }
   const host = address === undefined ? {} : { hostAddress: readAddress(address) };
   const listener = { ...host, ports: readPorts(ports), protocol: readProtocol(protocol) };
-  return { listener: formatListener(listener) };
+  return { listener: formatListener(listener), end: listener };
 }
 
 /** What is written of a published port, in a definition or on the command line. */
@@ -198,7 +200,7 @@ function readGuestPorts(text: string | undefined, ports: PortRange): PortRange {
 
 /** No form of inet_aton(3): in a text with ports `80` would be the address 0.0.0.80. */
 function readAddress(text: string): IpAddress {
-  const bare = text.replace(/^\[|\]$/g, "");
+  const bare = /^\[.*\]$/.test(text) ? text.slice(1, -1) : text;
   const address = /^0\d|\.0\d/.test(bare) ? undefined : parseAddress(bare);
   const isPlain = address?.family === "ipv6" || /^\d+(\.\d+){3}$/.test(bare);
   if (address !== undefined && isPlain) return address;
@@ -273,11 +275,6 @@ function bracketed(address: IpAddress): string {
   return address.family === "ipv6" ? `[${formatAddress(address)}]` : formatAddress(address);
 }
 
-/** Whether both are the same ports of the same addresses: one then takes the other's place. */
-export function isSameListener(one: PublishedPort, other: PublishedPort): boolean {
-  return formatListener(one) === formatListener(other) && one.guest.family === other.guest.family;
-}
-
 /** A published port, whose it is, and whether it is there already. */
 export interface OwnedPort<Owner> {
   /** What is published. */
@@ -287,10 +284,8 @@ export interface OwnedPort<Owner> {
 }
 
 /**
- * The first two that want the same packets: ports of one protocol in common, on one address or on any.
- *
- * In order of their first port, only the ones that have not ended can meet the next. The time grows with
- * their number, and with how many different addresses overlap at one port.
+ * The first two that want the same packets: ports of one protocol in common, on one address or on any. The
+ * time grows with their number alone, however many addresses there are.
  */
 export function findSharedPort<Owner>(
   all: readonly OwnedPort<Owner>[],
@@ -300,34 +295,43 @@ export function findSharedPort<Owner>(
     ({ published: { protocol, guest } }) => `${guest.family} ${protocol}`,
   );
   for (const group of groups.values()) {
-    const sorted = group.toSorted((one, other) =>
-      one.published.ports.start - other.published.ports.start
+    const shared = firstShared(
+      group.toSorted((one, other) => one.published.ports.start - other.published.ports.start),
     );
-    let open: OwnedPort<Owner>[] = [];
-    for (const current of sorted) {
-      const { start } = current.published.ports;
-      if (open.some(({ published }) => published.ports.end < start)) {
-        open = open.filter(({ published }) => published.ports.end >= start);
-      }
-      const hit = open.find(({ published }) => sharesAddress(published, current.published));
-      if (hit !== undefined) return [hit, current];
-      open.push(current);
-    }
+    if (shared !== undefined) return shared;
   }
   return undefined;
 }
 
-/** Any address is any but those of `lo`, which `localhost` adds. */
-function sharesAddress(one: PublishedPort, other: PublishedPort): boolean {
-  return listeners(one).some((address) =>
-    listeners(other).some((another) =>
+/**
+ * In order of their first port. Of what is on one address nothing overlaps so far, so that the last one
+ * ends last: what does not meet that one meets none of them.
+ */
+function firstShared<Owner>(
+  sorted: readonly OwnedPort<Owner>[],
+): readonly [OwnedPort<Owner>, OwnedPort<Owner>] | undefined {
+  const last = new Map<bigint | "any", OwnedPort<Owner>>();
+  // Of those that "any" shares packets with, the one that ends last.
+  let named: OwnedPort<Owner> | undefined;
+  for (const current of sorted) {
+    const { ports } = current.published;
+    const addresses = listeners(current.published);
+    const rivals = addresses.flatMap((address) =>
       address === "any"
-        ? another === "any" || !isLoopback(another)
-        : another === "any"
-        ? !isLoopback(address)
-        : address.value === another.value
-    )
-  );
+        ? [last.get("any"), named]
+        : [last.get(address.value), isLoopback(address) ? undefined : last.get("any")]
+    );
+    const hit = rivals.find((one) => one !== undefined && one.published.ports.end >= ports.start);
+    if (hit !== undefined) return [hit, current];
+    for (const address of addresses) {
+      last.set(address === "any" ? "any" : address.value, current);
+      const isNamed = address !== "any" && !isLoopback(address);
+      if (isNamed && (named === undefined || named.published.ports.end < ports.end)) {
+        named = current;
+      }
+    }
+  }
+  return undefined;
 }
 
 /** 127.0.0.1, where `localhost` leads to a guest. */

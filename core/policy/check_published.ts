@@ -1,6 +1,6 @@
 /** Refuses published ports that another network has. */
 import { HostError } from "../host.ts";
-import { findSharedPort, formatListener } from "../network/published_port.ts";
+import { findSharedPort, formatListener, type OwnedPort } from "../network/published_port.ts";
 import { quoted } from "../quoted.ts";
 import type { PlacedNetwork } from "./derive_policy.ts";
 
@@ -19,14 +19,17 @@ export function checkPublishedCollisions(
   const owned = [...entering, ...active].flatMap(({ network }) =>
     network.published.map((published) => ({ published, owner: network.name }))
   );
-  const [one, other] = findSharedPort(owned) ?? [];
-  if (one === undefined || other === undefined) return;
-  const [wanted, taken] = entering.some(({ network }) => network.name === other.owner)
-    ? [other, one]
-    : [one, other];
+  const shared = findSharedPort(owned);
+  if (shared === undefined) return;
+  const standing = new Set(active.map(({ network }) => network.name));
+  // Of two that enter, one may have had its port before: `publish` gave it while the network was up.
+  const rank = ({ owner, published }: OwnedPort<string>): number =>
+    standing.has(owner) ? 2 : published.runtime ? 1 : 0;
+  const [one, other] = shared;
+  const [taken, wanted] = rank(one) < rank(other) ? [other, one] : [one, other];
   throw new HostError(
     `Cannot publish port ${formatListener(wanted.published)} of network ${quoted(wanted.owner)}: ` +
-      `the active network ${quoted(taken.owner)} publishes ${formatListener(taken.published)}`,
+      `network ${quoted(taken.owner)} publishes ${formatListener(taken.published)}`,
     `Choose another port, or run \`bridgewall unpublish\` for network ${quoted(taken.owner)} first`,
   );
 }

@@ -1,5 +1,7 @@
 /** Policy → sentences, for `plan --explain` and for reviewers of a scenario. */
 import { type Family, formatAddress, formatSubnet } from "../address.ts";
+import { formatPorts } from "../network/network.ts";
+import { formatTarget, isLoopback, type PublishedPort } from "../network/published_port.ts";
 import type { FamilyPolicy, FilteredPolicy, NetworkPolicy, Translation } from "./policy.ts";
 import { quoted } from "../quoted.ts";
 
@@ -33,6 +35,7 @@ function explainFiltered(policy: FilteredPolicy): readonly string[] {
     `Network ${quoted(policy.network)} is ${mode}, on bridge ${quoted(policy.bridge)}.`,
     "Guests on the bridge reach one another.",
     ...policy.families.flatMap((family) => explainFamily(policy, family)),
+    ...explainPublished(policy.families.flatMap(({ published }) => published)),
     ...missingFamilies(policy).map((family) =>
       `${FAMILY_NAMES[family]} is not forwarded from or to the bridge: the network has no` +
       ` ${FAMILY_NAMES[family]} address.`
@@ -83,6 +86,33 @@ function explainTranslation(part: FamilyPolicy, { addresses, ports }: Translatio
   return `Packets that leave ${where} get ${source} as their source,` +
     ` TCP and UDP a port from ${ports.start} to ${ports.end};` +
     ` what cannot be translated is rejected.`;
+}
+
+function explainPublished(published: readonly PublishedPort[]): readonly string[] {
+  return [
+    ...published.map(explainPort),
+    ...(published.every(isForHostAlone) ? [] : [
+      "Whoever asks there is answered: the outside, the host, guests of this network and of others" +
+      " that let them out.",
+    ]),
+  ];
+}
+
+function isForHostAlone({ hostAddress }: PublishedPort): boolean {
+  return hostAddress !== undefined && isLoopback(hostAddress);
+}
+
+function explainPort(port: PublishedPort): string {
+  const { protocol, hostAddress, ports, localhost } = port;
+  const [noun, verb] = ports.start === ports.end ? ["Port", "leads"] : ["Ports", "lead"];
+  const where = hostAddress === undefined ? "the host" : formatAddress(hostAddress);
+  const more = localhost
+    ? ", from 127.0.0.1 too"
+    : isForHostAlone(port)
+    ? ", for the host itself alone"
+    : "";
+  return `${noun} ${formatPorts(ports)} of ${where} (${protocol.toUpperCase()}) ${verb} to ` +
+    `${formatTarget(port)}${more}.`;
 }
 
 function familyList(families: readonly Family[]): string {

@@ -6,16 +6,26 @@ import { PROGRAMS, type Variant } from "../../backends/iptables/variant.ts";
 import type { Command, Program } from "../../core/command.ts";
 import type { Facts, Inspection } from "../../core/firewall_backend.ts";
 import { factsOf } from "../backends/iptables/facts.ts";
-import { installCommands } from "../backends/iptables/tables.ts";
+import { installCommands, withoutSettings } from "../backends/iptables/tables.ts";
 import { IPTABLES } from "../hosts/backends.ts";
 import { hostTest } from "../hosts/requirements.ts";
-import { filtered, IPV6 } from "../support/definitions.ts";
+import { masqueradePolicy } from "../../core/policy/masquerade.ts";
+import type { CompiledPolicy } from "../../core/policy/policy.ts";
+import { filtered, IPV6, subnet } from "../support/definitions.ts";
 import { type Kernel, openKernel, runAll } from "./open_kernel.ts";
 
 const POLICY = filtered(
-  `<forward><nat ipv6='yes'/></forward>${IPV6}<ip address='10.44.0.1' prefix='24'><dhcp>` +
+  "<metadata><publish xmlns='urn:bridgewall:network:1' proto='tcp' port='8080-8082' " +
+    "to='10.44.0.9:80' localhost='yes'/></metadata>" +
+    `<forward><nat ipv6='yes'/></forward>${IPV6}<ip address='10.44.0.1' prefix='24'><dhcp>` +
     "<range start='10.44.0.2' end='10.44.0.9'/></dhcp></ip>",
 );
+
+/** The network, and prefixes of none. */
+const POLICIES: readonly CompiledPolicy[] = [
+  POLICY,
+  masqueradePolicy([subnet("10.9.0.0/16"), subnet("fd99::/48")]),
+];
 
 const JUMP = "-m comment --comment bridgewall -j";
 
@@ -49,7 +59,7 @@ const EDITS: readonly Edit[] = [
   [
     "filter",
     [`-A BWALL_TO_virbr0 -m comment --comment "it's \\"x\\" \\\\" -j DROP`],
-    `Rule 4 of chain "BWALL_TO_virbr0" is not ours: -m comment --comment "it's`,
+    `Rule 5 of chain "BWALL_TO_virbr0" is not ours: -m comment --comment "it's`,
   ],
   ["filter", ["-N BWALL_FROM_virbr7"], 'Chain "BWALL_FROM_virbr7" of table filter belongs to no'],
   ["nat", ["-F BWALL_NAT_virbr0"], 'Rule 1 of chain "BWALL_NAT_virbr0" is missing'],
@@ -58,6 +68,37 @@ const EDITS: readonly Edit[] = [
     ["-F BRIDGEWALL_POST", "-F BWALL_NAT_virbr0", "-X BWALL_NAT_virbr0"],
     'Chain "BWALL_NAT_virbr0" is missing',
   ],
+  ["nat", ["-F OUTPUT"], "The jump from OUTPUT to BRIDGEWALL_PRE is missing"],
+  [
+    "nat",
+    [`-D PREROUTING -m addrtype --dst-type LOCAL ${JUMP} BRIDGEWALL_PRE`],
+    "The jump from PREROUTING to BRIDGEWALL_PRE is missing",
+  ],
+  [
+    "nat",
+    [
+      "-D BWALL_PRE_virbr0 2",
+      "-I BWALL_PRE_virbr0 -p tcp -j DNAT --to-destination 10.44.0.9:1-9/8",
+    ],
+    'Rule 1 of chain "BWALL_PRE_virbr0" is not ours: -p tcp -j DNAT --to-destination 10.44.0.9:1-9/8',
+  ],
+  [
+    "nat",
+    [`-D POSTROUTING ${JUMP} BRIDGEWALL_MASQ`, `-I POSTROUTING ${JUMP} BRIDGEWALL_MASQ`],
+    "The jumps from POSTROUTING to our chains are in another order",
+  ],
+  [
+    "nat",
+    ["-F BRIDGEWALL_MASQ"],
+    'A rule is missing from chain "BRIDGEWALL_MASQ": -s 10.9.0.0/16 ! -d 10.9.0.0/16',
+  ],
+  [
+    "filter",
+    ["-D BWALL_REQ_virbr0 1"],
+    'Rule 1 of chain "BWALL_REQ_virbr0" is missing: -m conntrack --ctproto 6 --ctreplsrc 10.44.0.9',
+  ],
+  ["raw", ["-F BRIDGEWALL_LO"], 'Rule 1 of chain "BRIDGEWALL_LO" is missing: -d 127.0.0.0/8'],
+  ["raw", ["-F PREROUTING"], "The jump from PREROUTING to BRIDGEWALL_LO is missing"],
   [
     "mangle",
     ["-F BRIDGEWALL_SUM"],
@@ -81,14 +122,17 @@ async function factsNow(host: Kernel, variant: Variant): Promise<Facts> {
 
 /** Takes away everything of ours that is there, and installs the network anew. */
 async function makeAnew(host: Kernel, variant: Variant): Promise<void> {
-  const { reset, networks } = compileChange([POLICY], await factsNow(host, variant));
-  await runAll(host, [...reset, ...installCommands(networks)]);
+  const { reset, networks } = compileChange(POLICIES, await factsNow(host, variant));
+  await runAll(host, [...reset, ...withoutSettings(installCommands(networks))]);
   assertEquals((await inspect(host, variant)).drift, []);
 }
 
 function inspect(host: Kernel, variant: Variant): Promise<Inspection> {
-  const [change] = compileChange([POLICY], factsOf({ variant })).networks;
-  return inspectTables(host, [{ policy: POLICY, removal: change?.removal ?? [] }]);
+  const { networks } = compileChange(POLICIES, factsOf({ variant }));
+  return inspectTables(
+    host,
+    POLICIES.map((policy, index) => ({ policy, removal: networks[index]?.removal ?? [] })),
+  );
 }
 
 for (const { name, variant, tools } of IPTABLES) {

@@ -1,13 +1,7 @@
 /** What the iptables backend expects of both variants and the kernel, asked of them. */
-import { assert, assertEquals } from "@std/assert";
+import { assert } from "@std/assert";
 import fc from "fast-check";
 import { compileChange } from "../../backends/iptables/compile.ts";
-import { inspectTables } from "../../backends/iptables/inspect.ts";
-import { isOurs } from "../../backends/iptables/parts.ts";
-import { readSaved } from "../../backends/iptables/saved.ts";
-import { PROGRAMS, type Variant } from "../../backends/iptables/variant.ts";
-import type { NetworkChange } from "../../core/change/change.ts";
-import type { Host } from "../../core/host.ts";
 import { parseNetwork } from "../../core/network/parse_network.ts";
 import { derivePolicy } from "../../core/policy/derive_policy.ts";
 import type { FilteredPolicy } from "../../core/policy/policy.ts";
@@ -18,6 +12,7 @@ import { IPTABLES } from "../hosts/backends.ts";
 import { hostTest } from "../hosts/requirements.ts";
 import { filtered, IPV4, IPV6, subnet } from "../support/definitions.ts";
 import { definitionOf, scenarios } from "../support/golden.ts";
+import { assertNothing, assertStands, bringUp, comeAndGo } from "./iptables_standing.ts";
 import { openKernel, runAll } from "./open_kernel.ts";
 
 /** Subnets whose addresses have several forms, or a short one. */
@@ -28,55 +23,6 @@ const SUBNETS: readonly string[] = [
 ];
 
 const DHCP = { dhcp: true, dhcpv6: true, dns: true, tftp: true };
-
-/** Loads the networks on a host without rules, and what is listed is what was asked for. */
-async function bringUp(
-  host: Host,
-  policies: readonly FilteredPolicy[],
-  variant: Variant,
-): Promise<readonly NetworkChange[]> {
-  const { networks } = compileChange(policies, factsOf({ variant }));
-  await runAll(host, installCommands(networks));
-  await assertStands(host, policies, networks);
-  return networks;
-}
-
-async function assertStands(
-  host: Host,
-  policies: readonly FilteredPolicy[],
-  networks: readonly NetworkChange[],
-): Promise<void> {
-  const installed = policies.map((policy, index) => ({
-    policy,
-    removal: networks[index]?.removal ?? [],
-  }));
-  const inspection = await inspectTables(host, installed);
-  assertEquals(inspection.drift, []);
-  for (const { traffic } of inspection.networks) assert(traffic !== undefined);
-}
-
-/** Nothing of ours is listed: no chain, and no rule that names one. */
-async function assertNothing(host: Host, variant: Variant): Promise<void> {
-  for (const { save } of PROGRAMS.filter((programs) => programs.variant === variant)) {
-    const { status, stdout } = await host.run(save);
-    assertEquals(status, 0);
-    for (const table of readSaved(stdout).values()) {
-      assertEquals([...table.keys()].filter(isOurs), []);
-      assertEquals([...table.values()].flat(), []);
-    }
-  }
-}
-
-/** There, once more, and back, on a host of its own. */
-async function comeAndGo(policies: readonly FilteredPolicy[], variant: Variant): Promise<void> {
-  await using host = await openKernel();
-  const networks = await bringUp(host, policies, variant);
-  const again = compileChange(policies, factsOf({ variant, standing: networks })).networks;
-  await runAll(host, installCommands(again, networks));
-  await assertStands(host, policies, again);
-  await runAll(host, removeCommands(again));
-  await assertNothing(host, variant);
-}
 
 function policyOf(scenario: string): readonly FilteredPolicy[] {
   const network = parseNetwork(definitionOf(scenario), scenario);

@@ -21,7 +21,7 @@ const RULES = [
 ];
 
 /** A table's builtin chain that the scripts meet. */
-const HOOKS = { filter: "FORWARD", nat: "POSTROUTING", mangle: "FORWARD" };
+const HOOKS = { filter: "FORWARD", nat: "POSTROUTING", mangle: "FORWARD", raw: "OUTPUT" };
 
 /** One table. Lines that the model refuses are left out, but for the last ones where it is careless. */
 interface Section {
@@ -30,7 +30,9 @@ interface Section {
   readonly lines: readonly string[];
 }
 
-const SECTIONS: fc.Arbitrary<Section> = fc.constantFrom("filter", "nat", "mangle" as const)
+const SECTIONS: fc.Arbitrary<Section> = fc.constantFrom(
+  ...["filter", "nat", "mangle", "raw"] as const,
+)
   .chain((table) =>
     fc.record({
       table: fc.constant(table),
@@ -41,7 +43,7 @@ const SECTIONS: fc.Arbitrary<Section> = fc.constantFrom("filter", "nat", "mangle
 
 function linesOf(hook: string): fc.Arbitrary<string> {
   const own = fc.constantFrom(...OWN_CHAINS).map(quoted);
-  // Packets have no incoming interface any more in POSTROUTING.
+  // Packets have no incoming interface any more in POSTROUTING, and those of the host none in OUTPUT.
   const rules = RULES.filter((rule) => hook === "FORWARD" || !rule.startsWith("-i"));
   const rule = fc.tuple(fc.constantFrom(...rules), own)
     .map(([text, chain]) => text.replace("CHAIN", () => chain));

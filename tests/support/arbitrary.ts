@@ -1,9 +1,22 @@
 /** Arbitrary values for property tests: what a hostile definition could hold, and a bit more. */
 import fc from "fast-check";
-import { bitsOf, type Family, type IpAddress, type Subnet, subnetOf } from "../../core/address.ts";
+import {
+  bitsOf,
+  type Family,
+  type IpAddress,
+  rangeOf,
+  type Subnet,
+  subnetOf,
+  withoutContained,
+} from "../../core/address.ts";
 import { problemOfInterfaceName } from "../../core/network/interface_name.ts";
+import {
+  findSharedPort,
+  isLoopback,
+  type PublishedPort,
+  TRANSPORT_PROTOCOLS,
+} from "../../core/network/published_port.ts";
 import type { FamilyPolicy, FilteredPolicy, Forwarding } from "../../core/policy/policy.ts";
-import { withoutContained } from "../../core/address.ts";
 
 /** Any character of Unicode, halves of pairs as well; those that scripts give a meaning often. */
 const CHARACTERS = fc.oneof(
@@ -75,18 +88,90 @@ function forwardings(family: Family, devices: fc.Arbitrary<string>): fc.Arbitrar
   );
 }
 
+/** Ports of the host, and how far from them those of the guest are; wide ranges stay where they are. */
+const PUBLISHED_PORTS = fc.oneof(
+  fc.tuple(
+    fc.integer({ min: 1, max: 65535 }),
+    fc.nat({ max: 5 }),
+    fc.integer({ min: 1, max: 65535 }),
+  ),
+  fc.tuple(fc.integer({ min: 1, max: 65535 }), fc.nat({ max: 2000 }), fc.constant(undefined)),
+  fc.tuple(fc.constantFrom(80, 443, 8080), fc.constant(0), fc.constantFrom(undefined, 80)),
+).map(([start, more, to = start]) => {
+  const size = Math.min(more, 65535 - start, 65535 - to);
+  return { ports: { start, end: start + size }, guestPorts: { start: to, end: to + size } };
+});
+
+/** Addresses that a port can be published on. */
+function hostAddressesOf(family: Family): fc.Arbitrary<IpAddress> {
+  const any = addressesOf(family).filter(({ value }) =>
+    family === "ipv4" ? value > 0n && value < 0xe0000000n : value > 1n && value >> 120n !== 0xffn
+  );
+  const loopback = fc.constantFrom(0x7f000001n, 0x7f00002an).map((value) => ({ family, value }));
+  return family === "ipv4" ? fc.oneof({ weight: 3, arbitrary: any }, loopback) : any;
+}
+
+/** One that leads to a guest in these subnets, of which one at least has more than the address zero. */
+function publishedPorts(
+  family: Family,
+  subnets: readonly Subnet[],
+): fc.Arbitrary<PublishedPort> {
+  const guests = fc.constantFrom(...subnets.map(rangeOf)).chain(({ start, end }) => {
+    const first = start.value === 0n ? 1n : start.value;
+    const last = first + 3n > end.value ? end.value : first + 3n;
+    return fc.oneof(fc.bigInt(first, last), fc.bigInt(first, end.value));
+  }).map((value): IpAddress => ({ family, value }));
+  return fc.record({
+    protocol: fc.constantFrom(...TRANSPORT_PROTOCOLS),
+    guest: guests,
+    numbers: PUBLISHED_PORTS,
+    hostAddress: fc.option(hostAddressesOf(family), { nil: undefined }),
+    localhost: fc.boolean(),
+  }).map(({ numbers, hostAddress, localhost, ...one }) => ({
+    ...one,
+    ...numbers,
+    ...(hostAddress === undefined ? {} : { hostAddress }),
+    localhost: family === "ipv4" && localhost &&
+      (hostAddress === undefined || !isLoopback(hostAddress)),
+    runtime: false,
+  }));
+}
+
+/** As many of them as want different packets. */
+function withoutShared(all: readonly PublishedPort[]): readonly PublishedPort[] {
+  return all.reduce<readonly PublishedPort[]>((before, one) => {
+    const more = [...before, one];
+    return findSharedPort(more.map((published) => ({ published, owner: "" }))) === undefined
+      ? more
+      : before;
+  }, []);
+}
+
 function familyPolicies(
   family: Family,
   devices: fc.Arbitrary<string>,
 ): fc.Arbitrary<FamilyPolicy> {
-  return fc.record({
-    family: fc.constant(family),
-    subnets: fc.array(subnetsOf(family), { minLength: 1, maxLength: 5 }).map(withoutContained),
-    hostAddresses: fc.array(addressesOf(family), { minLength: 1, maxLength: 3 }),
-    forwarding: forwardings(family, devices),
-    published: fc.constant([]),
+  const subnets = fc.array(subnetsOf(family), { minLength: 1, maxLength: 5 }).map(withoutContained);
+  return subnets.chain((own) => {
+    const inhabited = own.filter((subnet) => rangeOf(subnet).end.value > 0n);
+    return fc.record({
+      family: fc.constant(family),
+      subnets: fc.constant(own),
+      hostAddresses: fc.array(addressesOf(family), { minLength: 1, maxLength: 3 }),
+      forwarding: forwardings(family, devices),
+      published: inhabited.length === 0 ? fc.constant([]) : fc.oneof(
+        fc.constant([]),
+        fc.array(publishedPorts(family, inhabited), { maxLength: 6 }).map(withoutShared),
+      ),
+    });
   });
 }
+
+/** Prefixes that could be masqueraded, in whatever order they were wanted. */
+export const PREFIXES: fc.Arbitrary<readonly Subnet[]> = fc.array(
+  fc.oneof(subnetsOf("ipv4"), subnetsOf("ipv6")),
+  { minLength: 1, maxLength: 5 },
+);
 
 /** Policies with any name, on bridges and through devices with these names. */
 export function policies(

@@ -2,7 +2,18 @@
 import type { Case } from "./disturbance.ts";
 import { installedFirewalld, startFirewalld } from "./model_firewalld.ts";
 import { emptyWorld } from "./model_host.ts";
-import { bringUp, FIREWALLD, type Ground, reloadAgain, takeDown, type Work } from "./turns.ts";
+import {
+  bringUp,
+  FIREWALLD,
+  type Ground,
+  masqueradeAgain,
+  publishLocally,
+  publishPorts,
+  reloadAgain,
+  takeDown,
+  unpublishPorts,
+  type Work,
+} from "./turns.ts";
 
 /** What stands before, and the command that is disturbed. */
 const WORKS: readonly { readonly says: string; readonly before: Work[]; readonly work: Work }[] = [
@@ -25,6 +36,66 @@ export function casesOn(ground: Ground): readonly Case[] {
     before: before.map((one) => ({ ground, work: one })),
     turn: { ground, work },
   }));
+}
+
+/** A command that is disturbed, and what stands before. */
+type Works = readonly (readonly [says: string, before: readonly Work[], work: Work])[];
+
+function onGround(ground: Ground, works: Works): readonly Case[] {
+  return works.map(([says, before, work]) => ({
+    says: `${says} with ${ground.name}`,
+    before: before.map((one) => ({ ground, work: one })),
+    turn: { ground, work },
+  }));
+}
+
+/** Ports that are published, sent elsewhere and taken back. */
+export function portCases(ground: Ground): readonly Case[] {
+  const [first, second] = ["8080:10.0.0.10:80/tcp", "8443:10.0.0.10:443/tcp"];
+  const web = bringUp("web", "second");
+  return onGround(ground, [
+    ["up of a network with ports", [bringUp("second")], bringUp("web")],
+    ["up that sends a port elsewhere", [web], bringUp("moved")],
+    ["up that publishes nothing any more", [web], bringUp("nat")],
+    ["up of a network that only a port leads to", [bringUp("second")], bringUp("lab")],
+    ["up again of a network that was given a port", [
+      web,
+      publishPorts("5300:10.0.0.10:53/udp"),
+    ], bringUp("web")],
+    ["publish of the first port", [bringUp("nat", "second")], publishPorts(first)],
+    ["publish of the first port by 127.0.0.1", [bringUp("nat")], publishLocally(first)],
+    ["publish of one port more", [web], publishPorts("5300:10.0.0.10:53/udp")],
+    ["publish of a range beside a port", [web], publishPorts("5200-5400:10.0.0.10/udp")],
+    ["publish that sends a port elsewhere", [web], publishLocally("8080:10.0.0.11:80/tcp")],
+    ["publish that leaves 127.0.0.1 out", [web], publishPorts(first)],
+    ["publish of what is published", [web], publishLocally(first)],
+    ["unpublish of one of two ports", [web], unpublishPorts("8443/tcp")],
+    ["unpublish of the port on 127.0.0.1", [web], unpublishPorts("8080/tcp")],
+    ["unpublish of all ports", [web], unpublishPorts(first, second)],
+    ["down of a network with ports", [web], takeDown("one")],
+    ["down of the last network, with ports", [bringUp("web")], takeDown()],
+    ["reload of networks with ports", [web], reloadAgain()],
+  ]);
+}
+
+/** Prefixes that come and go, first, last, and beside networks. */
+export function masqueradeCases(ground: Ground): readonly Case[] {
+  const [one, other, six] = ["10.9.0.0/16", "10.8.0.0/24", "fd09::/64"];
+  const add = masqueradeAgain("add", one);
+  const both = masqueradeAgain("add", one, six);
+  const nat = bringUp("nat", "second");
+  return onGround(ground, [
+    ["masquerade add on an empty host", [], both],
+    ["masquerade add beside networks", [nat], add],
+    ["masquerade add of one prefix more", [nat, add], masqueradeAgain("add", other, six)],
+    ["masquerade add of what is there", [nat, add], add],
+    ["masquerade remove of one of two", [nat, both], masqueradeAgain("remove", six)],
+    ["masquerade remove beside networks", [nat, both], masqueradeAgain("remove", one, six)],
+    ["masquerade remove of all there is", [add], masqueradeAgain("remove", one)],
+    ["up of the first network beside prefixes", [add], bringUp("nat")],
+    ["down of the last network beside prefixes", [add, bringUp("web")], takeDown()],
+    ["reload of networks and prefixes", [nat, both], reloadAgain()],
+  ]);
 }
 
 /** Commands that move networks, after three of them came up elsewhere. */

@@ -1,6 +1,6 @@
 /** The claims of a command for which each of its effects is disturbed, as tests. */
 import { assert, assertEquals } from "@std/assert";
-import { assertDone, assertMended, assertWhole } from "./claims.ts";
+import { assertDone, assertMended, assertRightPorts, assertWhole } from "./claims.ts";
 import { type Case, disturb, frameOf, isRefusal, lasting, once } from "./disturbance.ts";
 import { describeWorld, Killed } from "./model_host.ts";
 
@@ -23,6 +23,7 @@ export function testEveryEffect(one: Case): void {
       if (error === undefined) return await assertDone(world, frame, said);
       assert(isRefusal(error), String(error));
       assertEquals(describeWorld(world), describeWorld(frame.start));
+      assertRightPorts(world, said);
     });
   });
 

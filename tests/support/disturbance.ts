@@ -1,5 +1,5 @@
 /** Commands in a world in memory that are disturbed at every one of their effects. */
-import { NoBackendError } from "../../core/firewall_backend.ts";
+import { NoBackendError, UnsupportedNetworkError } from "../../core/firewall_backend.ts";
 import { HostError } from "../../core/host.ts";
 import { RecordError } from "../../core/record/record.ts";
 import { copyWorld, describeWorld, type Fate, type FateOf, type World } from "./model_host.ts";
@@ -90,8 +90,9 @@ async function idleEffects({ start, turn }: Frame): Promise<readonly number[]> {
   const idle: number[] = [];
   let before: readonly unknown[] = [];
   await takeTurn(world, turn, (effect) => {
-    const { ruleset, tables, anchors, firewalld, files } = world;
-    const now = [ruleset, tables, anchors, firewalld, ...[...files].flat()];
+    const { ruleset, tables, anchors, firewalld, localRouting, connections, files } = world;
+    const rules = [ruleset, tables, anchors, firewalld, localRouting, connections];
+    const now = [...rules, ...[...files].flat()];
     const isSame = now.length === before.length && now.every((one, index) => one === before[index]);
     if (isSame) idle.push(effect - 1);
     before = now;
@@ -102,5 +103,6 @@ async function idleEffects({ start, turn }: Frame): Promise<readonly number[]> {
 
 /** What a command may end with when the host does not let it go on. */
 export function isRefusal(error: unknown): boolean {
-  return [HostError, RecordError, NoBackendError].some((kind) => error instanceof kind);
+  return [HostError, RecordError, NoBackendError, UnsupportedNetworkError]
+    .some((kind) => error instanceof kind);
 }

@@ -15,6 +15,8 @@ export interface LoadedObject {
   readonly interfaces: readonly string[];
   /** Zones that a policy names. */
   readonly zones: readonly string[];
+  /** Those where packets go that it is about, if it sends some of them to another address. */
+  readonly forwardsTo: readonly string[];
   /** As `a{sv}`; lists that are empty are left out. */
   readonly settings: Settings;
 }
@@ -69,7 +71,17 @@ function readObject(path: string, root: XmlElement): LoadedObject {
     ...list("ingress_zones", from),
     ...list("egress_zones", to),
   };
-  return { kind, name, interfaces: all("interface", "name"), zones: [...from, ...to], settings };
+  const forwards = childrenOf(root, "rule").some((rule) =>
+    childrenOf(rule, "forward-port").some(({ attributes }) => attributes["to-addr"] !== undefined)
+  );
+  return {
+    kind,
+    name,
+    interfaces: all("interface", "name"),
+    zones: [...from, ...to],
+    forwardsTo: forwards ? to : [],
+    settings,
+  };
 }
 
 function childrenOf({ children }: XmlElement, tag: string): readonly XmlElement[] {
@@ -95,6 +107,13 @@ function printRule({ attributes, children }: XmlElement): string {
       case "accept":
       case "masquerade":
         return raw;
+      case "forward-port":
+        return [
+          raw,
+          ...["port", "protocol", "to-port", "to-addr"].flatMap((key) =>
+            own[key] === undefined ? [] : [`${key}="${own[key]}"`]
+          ),
+        ].join(" ");
       default:
         throw new Error(`No model for <${raw}> in a rule`);
     }
@@ -134,7 +153,11 @@ export function refusalOf(
       if (kind === "zone") bound.set(one, name);
     }
   }
-  for (const { name, zones: named } of objects) {
+  for (const { name, zones: named, forwardsTo } of objects) {
+    const wrong = forwardsTo.find((zone) => zone !== "ANY");
+    if (wrong !== undefined) {
+      return `INVALID_FORWARD: Policy '${name}': 'forward-port' cannot be used for '${wrong}'`;
+    }
     const missing = named.find((zone) => !SYMBOLIC.includes(zone) && !zones.includes(zone));
     if (missing !== undefined) {
       return `INVALID_ZONE: Policy '${name}': '${missing}' not among existing zones`;

@@ -42,6 +42,8 @@ export function emptyWorld(facts: Partial<HostFacts> = {}): World {
     variant: "nft",
     missing: new Set(),
     ipv6: true,
+    localRouting: new Set(),
+    connections: [],
     files: new Map(),
     facts: {
       platform: "linux",
@@ -64,7 +66,9 @@ export function copyWorld(world: World): World {
 const UNORDERED = /^ {2}BRIDGEWALL_(?!LET$).*(?:\n {4}.*)+/gm;
 
 /** All rules of all programs as text, the same for hosts that do the same. */
-export function describeRules({ ruleset, tables, anchors, firewalld }: Machine): string {
+export function describeRules(
+  { ruleset, tables, anchors, firewalld, localRouting }: Machine,
+): string {
   const restored = [...tables].flatMap(([program, own]) => {
     const text = describeTables(own).replaceAll(UNORDERED, (chain) => {
       const [name, ...rules] = chain.split("\n");
@@ -77,6 +81,7 @@ export function describeRules({ ruleset, tables, anchors, firewalld }: Machine):
     ...restored.toSorted(),
     describeAnchors(anchors),
     describeFirewalld(firewalld),
+    ...[...localRouting].toSorted().map((bridge) => `127.0.0.0/8 by ${bridge}`),
   ];
   return texts.filter((text) => text !== "").join("\n");
 }

@@ -24,11 +24,12 @@ const BUILTIN_CHAINS: ReadonlyMap<string, readonly string[]> = new Map([
   ["filter", ["INPUT", "FORWARD", "OUTPUT"]],
   ["nat", ["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"]],
   ["mangle", ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"]],
+  ["raw", ["PREROUTING", "OUTPUT"]],
 ]);
 
 /** Those that the project uses, and DROP. */
 const TARGETS: ReadonlySet<string> = new Set(
-  ["ACCEPT", "REJECT", "RETURN", "MASQUERADE", "SNAT", "CHECKSUM", "DROP"],
+  ["ACCEPT", "REJECT", "RETURN", "MASQUERADE", "SNAT", "DNAT", "CHECKSUM", "DROP"],
 );
 
 /** Rules after which the legacy kernel looks no further for circles. */

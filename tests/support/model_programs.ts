@@ -3,6 +3,7 @@ import type { Command, CommandResult, Program } from "../../core/command.ts";
 import { runRestore, saveTables, type Tables, type Variant } from "./model_iptables.ts";
 import { listFirewalldTable } from "./firewalld_listing.ts";
 import { type Firewalld, runFirewalldProgram } from "./model_firewalld.ts";
+import { ADDRESS_LIST, type Connections, runConntrack } from "./model_conntrack.ts";
 import { type Ruleset, runScript } from "./model_nft.ts";
 import { type Anchors, runPfctl } from "./model_pf.ts";
 
@@ -22,6 +23,10 @@ export interface Machine {
   missing: ReadonlySet<Program>;
   /** False on a kernel without IPv6. */
   ipv6: boolean;
+  /** Bridges that packets from and to 127.0.0.0/8 may use (`route_localnet`). */
+  localRouting: ReadonlySet<string>;
+  /** What the kernel tracks. */
+  connections: Connections;
 }
 
 const DONE: CommandResult = { status: 0, stdout: "", stderr: "" };
@@ -64,7 +69,7 @@ export function runProgram(machine: Machine, command: Command): CommandResult {
         machine.variant,
       );
     case "sysctl":
-      return args.includes("-n") && machine.ipv6 ? { ...DONE, stdout: "1\n" } : DONE;
+      return runSysctl(machine, args);
     case "pfctl": {
       const { anchors, result } = runPfctl(machine.anchors, args, stdin);
       machine.anchors = anchors;
@@ -82,10 +87,14 @@ export function runProgram(machine: Machine, command: Command): CommandResult {
       if (reloads && result.status === 0) emptyTables(machine);
       return result;
     }
-    case "conntrack":
-      return NO_CONNECTIONS;
-    case "tc":
+    case "conntrack": {
+      const { connections, result } = runConntrack(machine.connections, args);
+      machine.connections = connections;
+      return result;
+    }
     case "ip":
+      return args.join(" ") === "-o address show" ? { ...DONE, stdout: ADDRESS_LIST } : DONE;
+    case "tc":
     case "ifconfig":
     case "netstat":
     case "route":
@@ -104,11 +113,15 @@ function emptyTables(machine: Machine): void {
   machine.tables = new Map([...machine.tables].filter(([program]) => !emptied.includes(program)));
 }
 
-const NO_CONNECTIONS: CommandResult = {
-  ...DONE,
-  status: 1,
-  stderr: "conntrack v1.4.7 (conntrack-tools): 0 flow entries have been deleted.\n",
-};
+function runSysctl(machine: Machine, args: readonly string[]): CommandResult {
+  const [, bridge, value] =
+    /^-q -w net\/ipv4\/conf\/(\S+)\/route_localnet=([01])$/.exec(args.join(" ")) ?? [];
+  if (bridge !== undefined) {
+    const others = [...machine.localRouting].filter((one) => one !== bridge);
+    machine.localRouting = new Set(value === "1" ? [...others, bridge] : others);
+  }
+  return args.includes("-n") && machine.ipv6 ? { ...DONE, stdout: "1\n" } : DONE;
+}
 
 const NO_TABLE: CommandResult = {
   ...DONE,

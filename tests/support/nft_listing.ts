@@ -40,10 +40,34 @@ export function map(
   name: string,
   type: unknown,
   elem: readonly unknown[] = [],
-  value = "verdict",
+  value: unknown = "verdict",
+  more: Json = {},
 ): Json {
-  const elements = elem.length === 0 ? {} : { elem };
-  return { map: { ...OURS, name, type, map: value, ...elements } };
+  return { map: { ...OURS, name, type, map: value, ...more, ...members(elem) } };
+}
+
+/** A set; `more` for its flags and its counter. */
+export function set(
+  name: string,
+  type: unknown,
+  elem: readonly unknown[] = [],
+  more: Json = {},
+): Json {
+  return { set: { ...OURS, name, type, ...more, ...members(elem) } };
+}
+
+function members(elem: readonly unknown[]): Json {
+  return elem.length === 0 ? {} : { elem };
+}
+
+/** A key of several parts. */
+export function concat(...parts: readonly unknown[]): Json {
+  return { concat: parts };
+}
+
+/** A member that counts. */
+export function counted(val: unknown, packets = 0, bytes = 0): Json {
+  return { elem: { val, counter: { packets, bytes } } };
 }
 
 /** A counter. */

@@ -1,13 +1,17 @@
 /** Commands in a world in memory, each with the program that it makes rules with. */
 import type { Context } from "../../core/commands/context.ts";
 import { down } from "../../core/commands/down.ts";
+import { masquerade } from "../../core/commands/masquerade.ts";
+import { publish } from "../../core/commands/publish.ts";
 import { reload } from "../../core/commands/reload.ts";
+import { unpublish } from "../../core/commands/unpublish.ts";
 import { up } from "../../core/commands/up.ts";
 import type { BackendName } from "../../core/firewall_backend.ts";
 import type { Platform } from "../../core/host.ts";
 import type { Record as NetworkRecord } from "../../core/record/record.ts";
 import { parseRecord } from "../../core/record/record_xml.ts";
 import { assertEquals } from "@std/assert";
+import { beginConnections } from "./model_conntrack.ts";
 import { problemOfFiles, startFirewalld, stopFirewalld } from "./model_firewalld.ts";
 import {
   copyWorld,
@@ -65,13 +69,31 @@ const DEFINITIONS = {
     "<forward><nat ipv6='yes'/></forward><ip family='ipv6' address='fd00::1' prefix='64'/>",
   ),
   zoned: definition("one", "nat", 0).replace("'virbr0'", "'virbr0' zone='internal'"),
+  /** Two ports, by 127.0.0.1 as well. */
+  web: definition("one", "nat", 0, [
+    "proto='tcp' port='8080' to='10.0.0.10:80' localhost='yes'",
+    "proto='tcp' port='8443' to='10.0.0.10:443'",
+  ]),
+  /** The same network, of which the first port leads elsewhere, and only from outside. */
+  moved: definition("one", "nat", 0, ["proto='tcp' port='8080' to='10.0.0.11:80'"]),
+  /** Its only way in is a port. */
+  lab: definition("one", "isolated", 0, ["proto='udp' port='5300-5302' to='10.0.0.10:53'"]),
   second: definition("two", "nat", 1),
   third: definition("three", "isolated", 2),
 };
 
-function definition(name: string, mode: string, number: number): string {
+function definition(
+  name: string,
+  mode: string,
+  number: number,
+  published: readonly string[] = [],
+): string {
   const forward = mode === "isolated" ? "" : `<forward mode='${mode}'/>`;
-  return `<network><name>${name}</name>${forward}<bridge name='virbr${number}'/>` +
+  const ports = published.map((attributes) =>
+    `<b:publish xmlns:b='urn:bridgewall:network:1' ${attributes}/>`
+  ).join("");
+  const metadata = ports === "" ? "" : `<metadata>${ports}</metadata>`;
+  return `<network><name>${name}</name>${metadata}${forward}<bridge name='virbr${number}'/>` +
     `<ip address='10.0.${number}.1' prefix='24'><dhcp>` +
     `<range start='10.0.${number}.9' end='10.0.${number}.99'/></dhcp></ip></network>`;
 }
@@ -92,6 +114,26 @@ export function takeDown(...names: readonly string[]): Work {
 /** `reload` of these networks, or of all. */
 export function reloadAgain(...names: readonly string[]): Work {
   return (context) => reload(context, { names, all: names.length === 0 });
+}
+
+/** `publish` of these ports of the first network. */
+export function publishPorts(...specs: readonly string[]): Work {
+  return (context) => publish(context, { operands: ["one", ...specs], localhost: false });
+}
+
+/** The same with `--localhost`. */
+export function publishLocally(...specs: readonly string[]): Work {
+  return (context) => publish(context, { operands: ["one", ...specs], localhost: true });
+}
+
+/** `unpublish` of these ports of the first network. */
+export function unpublishPorts(...specs: readonly string[]): Work {
+  return (context) => unpublish(context, ["one", ...specs]);
+}
+
+/** `masquerade add` or `remove` of these prefixes. */
+export function masqueradeAgain(action: "add" | "remove", ...prefixes: readonly string[]): Work {
+  return (context) => masquerade(context, [action, ...prefixes]);
 }
 
 /** A command on a ground. */
@@ -118,7 +160,8 @@ export interface Taken {
 }
 
 /**
- * Runs one command in the world, and gives the number of its effects.
+ * Runs one command in the world, and gives the number of its effects. Clients ask for ports of the host all
+ * the while, where a model tells what becomes of them: that of nft does.
  *
  * At none of them may the files of firewalld be such that it would refuse them: one that starts at that
  * moment would leave all that the administrator has configured aside.
@@ -138,14 +181,20 @@ export async function takeTurn(
     const problem = problemOfFiles(world.firewalld);
     if (problem !== undefined) refusals.push(`${problem} after ${last}`);
   };
+  const ask = (): void => {
+    if (backend !== "nftables") return;
+    world.connections = beginConnections(world.connections, world.ruleset);
+  };
   const watch: FateOf = (effect, command) => {
     look();
+    ask();
     last = command === undefined ? "a record" : [command.program, ...command.args].join(" ");
     return fateOf?.(effect, command) ?? "works";
   };
   const { context, effects, isDead, said } = startProcess(world, DEFINITIONS, watch, backend);
   const thrown = await work(context).then(() => undefined, (error) => error);
   look();
+  ask();
   assertEquals(refusals, []);
   const error = isDead() ? new Killed() : thrown;
   if (fateOf === undefined && error !== undefined) throw error;

@@ -8,10 +8,11 @@ import {
   UnsupportedNetworkError,
 } from "../../../core/firewall_backend.ts";
 import { describeRuleset, runScript } from "../../support/model_nft.ts";
-import { INTERFACE_NAMES, policies } from "../../support/arbitrary.ts";
+import { INTERFACE_NAMES, policies, PREFIXES } from "../../support/arbitrary.ts";
 import { standing } from "../../support/operation.ts";
 import { filtered, FRESH_FACTS, FRESH_HOST, IPV4, IPV6 } from "../../support/definitions.ts";
-import type { FilteredPolicy } from "../../../core/policy/policy.ts";
+import { masqueradePolicy } from "../../../core/policy/masquerade.ts";
+import type { CompiledPolicy, FilteredPolicy } from "../../../core/policy/policy.ts";
 
 /** The typed tokens of the scripts. None holds a quote, a brace or a line break but in its place. */
 const TOKENS: Readonly<Record<string, string>> = {
@@ -24,28 +25,43 @@ const TOKENS: Readonly<Record<string, string>> = {
   SET: "(?:SUBNET|\\{ SUBNET(?:, SUBNET)+ \\})",
   PORTS: "\\d{1,5}(?:-\\d{1,5})?",
   RANGE: "ADDRESS(?:-ADDRESS)?",
-  MATCH: "(?:ip|ip6) (?:saddr|daddr) (?:!= )?SET|[io]ifname STRING|ct state established,related|" +
-    "ct state new,related|ct status expected,snat|ct status ! confirmed|" +
-    "meta l4proto \\{ tcp, udp \\}",
-  MAP: "@(?:from_bridge|to_bridge|translate_from_bridge|translate_host_ipv[46])",
-  VMAP: "[io]ifname vmap MAP|(?:ip|ip6) saddr vmap MAP",
-  END: "accept|return|reject|masquerade(?: to :PORTS)?|snat ip to RANGE(?::PORTS)?",
+  FIELD: "(?:ip|ip6) (?:saddr|daddr)",
+  MATCH: "FIELD (?:!= )?SET|[io]ifname (?:!= )?STRING|ct state established,related|" +
+    "ct state new,related|ct state related|ct direction (?:original|reply)|" +
+    "ct status (?:expected,snat|dnat|! confirmed)|meta nfproto != ipv[46]|" +
+    "fib daddr type != local|meta l4proto (?:\\{ tcp, udp \\}|icmp|ipv6-icmp)|" +
+    "meta l4proto \\. FIELD \\. th [sd]port @published(?:_ranges)?_ipv[46]|" +
+    "FIELD \\. FIELD @masquerade_within_ipv[46]|FIELD @masquerade_ipv[46]",
+  MAP: "@(?:from_bridge|to_bridge|hairpin|translate_from_bridge|translate_host_ipv[46])",
+  VMAP: "(?:ct status dnat )?[io]ifname vmap MAP|(?:ip|ip6) saddr vmap MAP",
+  LOOKUP: "(?:FIELD \\. )?meta l4proto \\. th dport map @publish(?:_any)?(?:_ranges)?_ipv[46]",
+  DNAT: "dnat (?:ip|ip6) (?:addr \\. port )?to LOOKUP",
+  END: "accept|return|reject|drop|masquerade(?: to :PORTS)?|snat ip to RANGE(?::PORTS)?|DNAT",
   STATEMENTS: "(?:VMAP|(?:(?:MATCH) )*(?:counter name STRING )?(?:END))",
-  HOOK: "type (?:filter hook forward priority filter|nat hook postrouting priority srcnat); " +
+  HOOK: "type (?:filter hook (?:forward priority filter|prerouting priority raw)|" +
+    "nat hook (?:postrouting priority srcnat(?: [+-] 1)?|(?:prerouting|output) priority -100)); " +
     "policy accept;",
+  TYPE: "(?:ifname|ipv4_addr|ipv6_addr|inet_proto|inet_service)",
+  TYPES: "TYPE(?: \\. TYPE){0,2}",
+  TRANSPORT: "(?:tcp|udp|sctp)",
+  KEY: "(?:STRING|SUBNET(?: \\. SUBNET)?|(?:ADDRESS \\. )?TRANSPORT \\. (?:ADDRESS \\. )?PORTS)",
+  VALUE: "(?:jump NAME|ADDRESS(?: \\. \\d{1,5})?)",
+  MEMBER: "KEY(?: : VALUE)?",
 };
 
 const LINES: readonly string[] = [
   "(?:add|delete) table TABLE",
-  "add map TABLE NAME \\{ type (?:ifname|ipv4_addr|ipv6_addr) : verdict; \\}",
+  "add map TABLE NAME \\{ type TYPES : (?:verdict|TYPES);(?: flags interval;)? \\}",
+  "add set TABLE NAME \\{ type TYPES;(?: flags interval;)?(?: counter;)? \\}",
   "add chain TABLE NAME \\{ HOOK(?: comment COMMENT;)? \\}",
   "add chain TABLE NAME(?: \\{ comment COMMENT; \\})?",
   "add counter TABLE NAME(?: \\{ comment COMMENT; \\})?",
   "(?:flush|delete) chain TABLE NAME",
-  "delete (?:map|counter) TABLE NAME",
+  "delete (?:map|set|counter) TABLE NAME",
+  "flush set TABLE NAME",
   "add rule TABLE NAME STATEMENTS comment COMMENT",
-  "add element TABLE NAME \\{ (?:STRING|ADDRESS) : jump NAME \\}",
-  "delete element TABLE NAME \\{ (?:STRING|ADDRESS) \\}",
+  "add element TABLE NAME \\{ MEMBER(?:, MEMBER){0,31} \\}",
+  "delete element TABLE NAME \\{ KEY(?:, KEY){0,31} \\}",
 ];
 
 function expand(pattern: string): string {
@@ -55,6 +71,10 @@ function expand(pattern: string): string {
 
 const NFT_LINE = new RegExp(`^(?:${LINES.map(expand).join("|")})$`, "u");
 
+/** What the kernel itself is told or asked, and nothing else. */
+const SYSCTL =
+  /^(?:-q -w net\/ipv4\/conf\/[^ /]{1,15}\/route_localnet=[01]|-n net\.netfilter\.\w+)$/;
+
 const WORD = "[A-Za-z0-9_.@+=,~^-]+";
 const TC_LINE = new RegExp(
   `^(?:qdisc (?:replace|del) dev ${WORD} clsact|filter del dev ${WORD} egress protocol ip pref ` +
@@ -62,7 +82,7 @@ const TC_LINE = new RegExp(
     "dst_port 68 action csum ip and udp)$",
 );
 
-function commandsOf(policy: FilteredPolicy, facts: Facts): readonly Command[] {
+function commandsOf(policy: CompiledPolicy, facts: Facts): readonly Command[] {
   const { networks, reset } = compileChange("bridgewall", [policy], facts);
   return [
     ...networks.flatMap(({ install }) => install.map(({ command }) => command)),
@@ -72,6 +92,7 @@ function commandsOf(policy: FilteredPolicy, facts: Facts): readonly Command[] {
 }
 
 function assertGrammar({ program, args, stdin = "" }: Command): void {
+  if (program === "sysctl") return assert(SYSCTL.test(args.join(" ")), args.join(" "));
   assert(program === "nft" || program === "tc", program);
   assertEquals(args, program === "nft" ? ["-f", "-"] : ["-force", "-batch", "-"]);
   assert(stdin.endsWith("\n"));
@@ -94,6 +115,12 @@ Deno.test("nothing of a definition gets out of its place in a script", () => {
   );
 });
 
+Deno.test("masqueraded prefixes are told in the same words", () => {
+  fc.assert(fc.property(PREFIXES, (prefixes) => {
+    commandsOf(masqueradePolicy(prefixes), FRESH_FACTS).forEach(assertGrammar);
+  }));
+});
+
 Deno.test("the grammar of that test knows a breach when it sees one", () => {
   const breaches = [
     'add rule inet bridgewall x oifname "a" accept; drop comment "x"',
@@ -102,11 +129,20 @@ Deno.test("the grammar of that test knows a breach when it sees one", () => {
     "add rule inet bridgewall x accept",
     "add table inet other",
     "flush ruleset",
-    'add element inet bridgewall m { "a", "b" : jump x }',
+    'add element inet bridgewall m { "a" : drop }',
+    "add element inet bridgewall m { tcp . 80 : 10.0.0.1 . 80; }",
+    "add element inet bridgewall m { tcp . 80 : 10.0.0.1 . 80 . 80 }",
+    "add element inet bridgewall m { icmp . 80 : 10.0.0.1 }",
+    "delete element inet bridgewall m { tcp . 80 : 10.0.0.1 . 80 }",
+    "flush map inet bridgewall m",
+    "add set inet bridgewall s { type ifname; elements = { x } }",
+    'add rule inet bridgewall x dnat ip to 10.0.0.1 comment "x"',
     `add chain inet bridgewall x { comment "${"x".repeat(128)}"; }`,
   ];
   for (const line of breaches) assert(!NFT_LINE.test(line), line);
   assert(!TC_LINE.test("qdisc del dev a clsact; filter"));
+  assert(!SYSCTL.test("-q -w net/ipv4/conf/a/forwarding=1"));
+  assert(!SYSCTL.test("-q -w net/ipv4/conf/a/b/route_localnet=1"));
 });
 
 function script(commands: readonly Command[]): string {
@@ -149,7 +185,7 @@ Deno.test("a network goes without touching the objects of another", () => {
   const [installOne, removeOne] = scriptsOf(one);
   const [installOther, removeOther] = scriptsOf(other);
   const shared = removeOne.filter((text) => removeOther.includes(text));
-  assertEquals(shared.length, 2); // the NAT hook and the table
+  assertEquals(shared.length, 3); // the two hooks and the table
   const alone = runScript(new Map(), installOther).ruleset;
   const both = runScript(runScript(new Map(), installOne).ruleset, installOther).ruleset;
   const own = removeOne.filter((text) => !shared.includes(text)).join("");

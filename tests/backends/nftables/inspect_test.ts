@@ -67,6 +67,7 @@ Deno.test("a table that is as it should be has no drift, and tells its traffic",
         in: { packets: 5, bytes: 500 },
         rejected: { packets: 3, bytes: 300 },
       },
+      counted: new Map(),
     }],
     drift: [],
   });
@@ -129,7 +130,7 @@ const DRIFT: Readonly<Record<string, readonly [readonly Json[], string, string?]
   "a foreign counter was added": [[...LISTING, counter("mine")], 'Counter "mine" is not ours'],
   "a foreign set was added": [
     [...LISTING, { set: { family: "inet", name: "mine", type: "ipv4_addr" } }],
-    'Object "set mine" is not ours',
+    'Set "mine" is not ours',
   ],
   "an element is gone": [
     changed("map", "to_bridge", map("to_bridge", "ifname")),
@@ -151,7 +152,8 @@ const DRIFT: Readonly<Record<string, readonly [readonly Json[], string, string?]
   ],
   "a map has keys of another type": [
     changed("map", "translate_host_ipv6", map("translate_host_ipv6", "ifname")),
-    'The type of map "translate_host_ipv6" is "ifname : verdict" instead of "ipv6_addr : verdict"',
+    'The map "translate_host_ipv6" is "map type ifname : verdict;" instead of ' +
+    '"map type ipv6_addr : verdict;"',
   ],
   "a map is gone": [changed("map", "to_bridge"), 'Map "to_bridge" is missing'],
   "a chain is gone": [
@@ -180,7 +182,7 @@ Deno.test("a rule that was changed is named twice, as it should be and as it is"
 
 Deno.test("a network without its counters has no traffic to tell", async () => {
   const stdout = answer(changed("counter", "in-virbr0"));
-  assertEquals((await inspect({ stdout })).networks, [{ network: "lan" }]);
+  assertEquals((await inspect({ stdout })).networks, [{ network: "lan", counted: new Map() }]);
 });
 
 Deno.test("a network that is gone from the records is not ours any more", async () => {

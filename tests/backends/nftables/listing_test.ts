@@ -1,9 +1,20 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { readListing } from "../../../backends/nftables/listing.ts";
-import { answer, chain, counter, type Json, LISTING, map } from "../../support/nft_listing.ts";
+import {
+  answer,
+  chain,
+  concat,
+  counted,
+  counter,
+  type Json,
+  LISTING,
+  map,
+  set,
+} from "../../support/nft_listing.ts";
+import { WEB_LISTING } from "../../support/nft_published_listing.ts";
 
 Deno.test("the whole table is read: chains, rules in order, maps, counters", () => {
-  const { chains, rules, maps, counters, others } = readListing(answer(LISTING));
+  const { chains, rules, collections, counters, others } = readListing(answer(LISTING));
   assertEquals([...chains], [
     ["forward", "filter forward 0 accept"],
     ["postrouting", "nat postrouting 100 accept"],
@@ -13,11 +24,15 @@ Deno.test("the whole table is read: chains, rules in order, maps, counters", () 
   ]);
   assertEquals(rules.get("forward"), ["iifname vmap @from_bridge", "oifname vmap @to_bridge"]);
   assertEquals(rules.get("to-virbr0")?.length, 3);
-  assertEquals(maps.get("translate_host_ipv6"), {
-    type: "ipv6_addr : verdict",
+  assertEquals(collections.get("translate_host_ipv6"), {
+    declared: "map type ipv6_addr : verdict;",
     elements: new Map(),
+    counted: new Map(),
   });
-  assertEquals([...maps.get("from_bridge")?.elements ?? []], [['"virbr0"', "jump from-virbr0"]]);
+  assertEquals([...collections.get("from_bridge")?.elements ?? []], [[
+    '"virbr0"',
+    "jump from-virbr0",
+  ]]);
   assertEquals(counters.get("out-virbr0"), { packets: 7, bytes: 700 });
   assertEquals(others, []);
 });
@@ -28,22 +43,77 @@ Deno.test("keys are read as a script writes them, whatever hangs on them", () =>
     [{ elem: { val: "c*d", comment: "hey" } }, { drop: null }],
     [{ elem: { val: "e", timeout: 600, expires: 599 } }, { drop: null }],
   ];
-  const pairs = readListing(answer([map("m", "ifname", elem)])).maps.get("m")?.elements ?? [];
-  assertEquals([...pairs], [['"ab\\*"', "accept"], ['"c*d"', "drop"], ['"e"', "drop"]]);
-  const concat = [[{ concat: ["10.0.0.1", 80] }, { accept: null }]];
-  const foreign = readListing(answer([map("m", ["ipv4_addr", "inet_service"], concat)]));
-  assertEquals([...foreign.maps.get("m")?.elements.keys() ?? []], ['{"concat":["10.0.0.1",80]}']);
+  assertEquals(elementsOf(map("m", "ifname", elem)), [
+    ['"ab\\*"', "accept"],
+    ['"c*d"', "drop"],
+    ['"e"', "drop"],
+  ]);
+  const pair = [[concat("10.0.0.1", 80), { accept: null }]];
+  assertEquals(elementsOf(map("m", ["ipv4_addr", "inet_service"], pair)), [[
+    "10.0.0.1 . 80",
+    "accept",
+  ]]);
+});
+
+/** The elements of a map or a set, as they are read. */
+function elementsOf(object: Json): readonly (readonly [string, string])[] {
+  const [collection] = readListing(answer([object])).collections.values();
+  return [...collection?.elements ?? []];
+}
+
+Deno.test("ports, protocols and addresses are read as a script writes them, in keys and behind them", () => {
+  const { collections } = readListing(answer(WEB_LISTING));
+  const read = (name: string): unknown => [...collections.get(name)?.elements ?? []];
+  assertEquals(read("publish_ipv4"), [["127.0.0.1 . tcp . 8080", "10.44.0.9 . 80"]]);
+  assertEquals(read("publish_any_ipv4"), [["tcp . 8080", "10.44.0.9 . 80"]]);
+  assertEquals(read("publish_ranges_ipv4"), [["192.0.2.1 . udp . 5000-5999", "10.44.0.9"]]);
+  assertEquals(read("published_ipv4"), [["tcp . 10.44.0.9 . 80", ""]]);
+  assertEquals(read("published_ranges_ipv4"), [["udp . 10.44.0.9 . 5000-5999", ""]]);
+  const numbers = [[concat(132, 3868), concat("fd44::9", 3868)], [
+    concat(17, { range: [1, 2] }),
+    concat("fd44::9", 1),
+  ]];
+  assertEquals(elementsOf(map("m", ["inet_proto", "inet_service"], numbers)), [
+    ["sctp . 3868", "fd44::9 . 3868"],
+    ["udp . 1-2", "fd44::9 . 1"],
+  ]);
+  const parts = [concat({ prefix: { addr: "10.8.0.0", len: 24 } }, "10.0.0.1")];
+  assertEquals(elementsOf(set("s", ["ipv4_addr", "ipv4_addr"], parts)), [[
+    "10.8.0.0/24 . 10.0.0.1",
+    "",
+  ]]);
+});
+
+Deno.test("what elements have counted is read with them", () => {
+  const { collections } = readListing(answer(WEB_LISTING));
+  const { counted, declared } = collections.get("published_ranges_ipv4") ?? {};
+  assertEquals([...counted ?? []], [["udp . 10.44.0.9 . 5000-5999", { packets: 9, bytes: 900 }]]);
+  assertEquals(
+    declared,
+    "set type inet_proto . ipv4_addr . inet_service; flags interval; counter;",
+  );
+});
+
+Deno.test("keys that nobody could have written so are told as they are", () => {
+  const odd = [concat("tcp"), concat("tcp", true), concat("tcp", { set: [1, 2] })];
+  assertEquals(
+    elementsOf(set("s", ["inet_proto", "inet_service"], odd.map((one) => counted(one)))),
+    [
+      ['{"concat":["tcp"]}', ""],
+      ["tcp . true", ""],
+      ['tcp . {"set":[1,2]}', ""],
+    ],
+  );
 });
 
 Deno.test("objects of other kinds are named", () => {
   const objects: readonly Json[] = [
     chain("x"),
     counter("c"),
-    { set: { name: "s" } },
     { quota: { name: "q" } },
     { flowtable: { name: "f" } },
   ];
-  assertEquals(readListing(answer(objects)).others, ["set s", "quota q", "flowtable f"]);
+  assertEquals(readListing(answer(objects)).others, ["quota q", "flowtable f"]);
 });
 
 Deno.test("text that is not of nft is refused", () => {

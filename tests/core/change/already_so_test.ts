@@ -36,6 +36,17 @@ const TEXTS: readonly (readonly [Program, string, readonly Task["kind"][]])[] = 
   ["conntrack", "conntrack v1.4.7 (conntrack-tools): 0 flow entries have been deleted.", BOTH],
   ["conntrack", "conntrack v1.4.7 (conntrack-tools): 10 flow entries have been deleted.", []],
   ["conntrack", "conntrack v1.4.7: Operation failed: Operation not permitted", []],
+  [
+    "sysctl",
+    "sysctl: cannot stat /proc/sys/net/ipv4/conf/virbr0/route_localnet: No such file or directory",
+    REMOVAL,
+  ],
+  [
+    "sysctl",
+    'sysctl: setting key "net.ipv4.conf.virbr0.route_localnet": Read-only file system',
+    [],
+  ],
+  ["sysctl", "sysctl: permission denied on key 'net.ipv4.conf.virbr0.route_localnet'", []],
   ["pfctl", "pfctl: Anchor does not exist.", REMOVAL],
   ["pfctl", "pfctl: Anchor or Ruleset does not exist.", REMOVAL],
   ["pfctl", "pfctl: /dev/pf: No such file or directory", REMOVAL],
@@ -57,6 +68,7 @@ Deno.test("a word of firewalld's means nothing from another program", () => {
     `Name "${NAME}" does not exist`,
     "0 flow entries have been deleted",
     "Anchor does not exist",
+    "cannot stat x: No such file or directory",
   ];
   for (const text of texts) assertEquals(passedOver("nft", text), [], text);
 });

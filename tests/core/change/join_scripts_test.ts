@@ -54,6 +54,12 @@ Deno.test("on the way out, packets are translated until the filter has stopped t
   assertEquals(joined([network], []), ["filter / -D F", "nat / -D N", "mangle / -D M"]);
 });
 
+Deno.test("others are kept from 127.0.0.0/8 before anything of it leads to guests, and after", () => {
+  const network = script({ nat: ["-A N"], raw: ["-A R"], mangle: ["-A M"] });
+  assertEquals(joined([], [network]), ["raw / -A R", "mangle / -A M", "nat / -A N"]);
+  assertEquals(joined([network], []), ["nat / -A N", "mangle / -A M", "raw / -A R"]);
+});
+
 Deno.test("where networks come and go, the filter changes in one step, between all others", () => {
   const old = script({ filter: ["-D F1"], nat: ["-D N1"], mangle: ["-D M1"] });
   const young = script({ filter: ["-A F2"], nat: ["-A N2"], mangle: ["-A M2"] });
@@ -91,10 +97,16 @@ Deno.test("chains whose names only begin alike are not the same", () => {
   assertEquals(joined([quoted], [script({ nat: ['-N "a b"'] })]), ['nat / -X "a b" / -N "a b"']);
 });
 
+Deno.test("what guards the host comes before what it is guarded from, and goes after it", () => {
+  const network = script({ nat: ["-A N"], raw: ["-A R"], filter: ["-A F"] });
+  assertEquals(joined([], [network]), ["raw / -A R", "nat / -A N", "filter / -A F"]);
+  assertEquals(joined([network], []), ["filter / -A F", "nat / -A N", "raw / -A R"]);
+});
+
 Deno.test("a table that this program does not know comes last and goes first", () => {
-  const network = script({ raw: ["-A R"], nat: ["-A N"] });
-  assertEquals(joined([], [network]), ["nat / -A N", "raw / -A R"]);
-  assertEquals(joined([network], []), ["raw / -A R", "nat / -A N"]);
+  const network = script({ security: ["-A S"], nat: ["-A N"] });
+  assertEquals(joined([], [network]), ["nat / -A N", "security / -A S"]);
+  assertEquals(joined([network], []), ["security / -A S", "nat / -A N"]);
 });
 
 Deno.test("nothing to do is an empty script", () => {

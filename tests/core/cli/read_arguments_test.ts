@@ -18,7 +18,13 @@ function refused(line: string, message: string, hint?: string): void {
   if (hint !== undefined) assertEquals(error.hint, hint, line);
 }
 
-const PLAIN = { networks: [], all: false, plan: { explain: false }, noSysctl: false } as const;
+const PLAIN = {
+  operands: [],
+  all: false,
+  localhost: false,
+  plan: { explain: false },
+  noSysctl: false,
+} as const;
 
 Deno.test("every command is understood by its name", () => {
   for (const { name } of COMMANDS) {
@@ -26,27 +32,35 @@ Deno.test("every command is understood by its name", () => {
   }
 });
 
-Deno.test("names of networks come after the command, in their order", () => {
-  assertEquals(request("up default lab.xml ./a/b").networks, ["default", "lab.xml", "./a/b"]);
+Deno.test("operands come after the command, in their order", () => {
+  assertEquals(request("up default lab.xml ./a/b").operands, ["default", "lab.xml", "./a/b"]);
 });
 
-Deno.test("names that look like numbers stay as they were written", () => {
-  assertEquals(request("up 007 1e3 0x10").networks, ["007", "1e3", "0x10"]);
+Deno.test("operands that look like numbers stay as they were written", () => {
+  assertEquals(request("up 007 1e3 0x10").operands, ["007", "1e3", "0x10"]);
+});
+
+Deno.test("ports and prefixes are operands as they were written", () => {
+  const ports = ["default", "0x50:10.0.0.2:80/tcp", "[fd00::1]:8080/udp", "080/tcp"];
+  assertEquals(request(`publish ${ports.join(" ")}`).operands, ports);
+  assertEquals(request(`unpublish ${ports.join(" ")}`).operands, ports);
+  assertEquals(request("masquerade add 10.0.0.0/8 ::/3").operands, ["add", "10.0.0.0/8", "::/3"]);
 });
 
 Deno.test("a lone - is an operand, and so is everything after --", () => {
-  assertEquals(request("up - x").networks, ["-", "x"]);
-  assertEquals(request("up -- --all -h").networks, ["--all", "-h"]);
+  assertEquals(request("up - x").operands, ["-", "x"]);
+  assertEquals(request("up -- --all -h").operands, ["--all", "-h"]);
   assertEquals(request("up -- --all").all, false);
-  assertEquals<unknown>(request("-- down x"), { ...PLAIN, command: "down", networks: ["x"] });
+  assertEquals<unknown>(request("-- down x"), { ...PLAIN, command: "down", operands: ["x"] });
 });
 
 Deno.test("every option is understood, before and after the command", () => {
   for (const [option, part] of Object.entries(OPTIONS)) {
-    const expected = { ...PLAIN, command: "plan", networks: ["x"], ...part };
-    assertEquals<unknown>(request(`${option} plan x`), expected);
-    assertEquals<unknown>(request(`plan ${option} x`), expected);
-    assertEquals<unknown>(request(`plan x ${option}`), expected);
+    const command = option === "--localhost" ? "publish" : "plan";
+    const expected = { ...PLAIN, command, operands: ["x"], ...part };
+    assertEquals<unknown>(request(`${option} ${command} x`), expected);
+    assertEquals<unknown>(request(`${command} ${option} x`), expected);
+    assertEquals<unknown>(request(`${command} x ${option}`), expected);
   }
 });
 
@@ -62,6 +76,7 @@ const OPTIONS: Readonly<Record<string, Partial<Request>>> = {
   "--wait=999999": { wait: 999_999 },
   "--no-sysctl": { noSysctl: true },
   "--all": { all: true },
+  "--localhost": { localhost: true },
   "--explain": { plan: { explain: true } },
   "--platform freebsd": { plan: { explain: false, platform: "freebsd" } },
   "--default-interface=em0": { plan: { explain: false, defaultInterface: "em0" } },
@@ -94,7 +109,7 @@ Deno.test("an unknown option is refused with the one that was meant", () => {
   refused("help --bogus", message("--bogus"));
   refused("up --_=3 x", message("--_"));
   refused("up -_ x", message("-_"));
-  assertEquals(request("up -- --_ x").networks, ["--_", "x"]);
+  assertEquals(request("up -- --_ x").operands, ["--_", "x"]);
 });
 
 Deno.test("a plan for no known platform, or through no possible interface, is refused", () => {
@@ -130,6 +145,9 @@ Deno.test("options of other commands are refused", () => {
   refused("up --explain x", 'Cannot use the option "--explain" with `bridgewall up`', hint("up"));
   refused("status --explain", 'the option "--explain" with `bridgewall status`');
   refused("backends --all", 'the option "--all" with `bridgewall backends`', hint("backends"));
+  refused("publish --all x", 'the option "--all" with `bridgewall publish`', hint("publish"));
+  refused("unpublish --localhost x", 'option "--localhost" with `bridgewall unpublish`');
+  refused("masquerade --localhost list", 'option "--localhost" with `bridgewall masquerade`');
 });
 
 Deno.test("operands are refused where there are none", () => {

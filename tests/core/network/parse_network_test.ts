@@ -25,6 +25,7 @@ Deno.test("the smallest network is isolated and has no address", () => {
     bridge: {},
     addresses: [],
     routes: [],
+    published: [],
     source: undefined,
   });
 });

@@ -106,6 +106,28 @@ Deno.test("a default route through a guest takes nothing from other networks", (
   validateTogether([defined("a", ip("10.0.0.1", 24) + route), defined("b", ip("10.7.1.1", 24))]);
 });
 
+function publishes(attributes: string): string {
+  return "<metadata><b:publish xmlns:b='urn:bridgewall:network:1' proto='tcp' " +
+    `${attributes}/></metadata>`;
+}
+
+Deno.test("a port that two networks publish is refused with both, at the later network", () => {
+  const a = defined("a", ip("10.0.0.1", 24) + publishes("port='8080' to='10.0.0.2'"));
+  const wide = defined("b", ip("10.0.1.1", 24) + publishes("port='8000-8090' to='10.0.1.2'"));
+  refuses(
+    [a, wide],
+    'b.xml:2:1: Port 8000-8090/tcp of network "b" is published by network "a" in "a.xml"',
+    "Choose another port for one of the two",
+  );
+  refuses(
+    [wide, a],
+    'a.xml:2:1: Port 8080/tcp of network "a" is published by network "b" in "b.xml"',
+    "Choose another port for one of the two",
+  );
+  const other = "port='8080' to='10.0.1.2' address='127.0.0.1'";
+  validateTogether([a, defined("b", ip("10.0.1.1", 24) + publishes(other))]);
+});
+
 Deno.test("subnets of one network may overlap among themselves", () => {
   const route = "<route address='10.0.0.128' prefix='25' gateway='10.0.0.2'/>";
   validateTogether([defined("a", ip("10.0.0.1", 24) + ip("10.0.0.9", 24) + route)]);

@@ -46,6 +46,45 @@ Deno.test("who may open connections, and through what, is said", () => {
   assertStringIncludes(explain(IPV4), "reach nothing beyond the bridge but the host itself.");
 });
 
+function ports(...all: readonly string[]): string {
+  return `<metadata>${
+    all.map((attributes) => `<b:publish xmlns:b='urn:bridgewall:network:1' ${attributes}/>`).join(
+      "",
+    )
+  }</metadata>`;
+}
+
+const ANYBODY =
+  "Whoever asks there is answered: the outside, the host, guests of this network and of others that" +
+  " let them out.";
+
+Deno.test("published ports are said one by one, and who may ask", () => {
+  const published = ports(
+    "proto='tcp' port='8080' to='10.44.0.10:80' localhost='yes'",
+    "proto='udp' port='5060-5062' to='10.44.0.11:6060'",
+    "proto='sctp' address='192.0.2.7' port='3868' to='10.44.0.12'",
+    "proto='tcp' port='80' to='[fd44::10]'",
+    "proto='tcp' address='127.0.0.1' port='5432' to='10.44.0.13'",
+  );
+  const said = explain(`${published}<forward/>${IPV4}${IPV6}`).split("\n");
+  const start = said.findIndex((sentence) => sentence.startsWith("Port"));
+  assertEquals(said.slice(start, start + 6), [
+    "Port 8080 of the host (TCP) leads to 10.44.0.10:80, from 127.0.0.1 too.",
+    "Ports 5060-5062 of the host (UDP) lead to 10.44.0.11:6060-6062.",
+    "Port 3868 of 192.0.2.7 (SCTP) leads to 10.44.0.12:3868.",
+    "Port 5432 of 127.0.0.1 (TCP) leads to 10.44.0.13:5432, for the host itself alone.",
+    "Port 80 of the host (TCP) leads to [fd44::10]:80.",
+    ANYBODY,
+  ]);
+});
+
+Deno.test("a network that only the host asks, or nobody, promises nothing to others", () => {
+  const local = ports("proto='tcp' address='127.0.0.2' port='80' to='10.44.0.13'");
+  assert(!explain(local + IPV4).includes(ANYBODY));
+  assertStringIncludes(explain(local + IPV4), "for the host itself alone.");
+  assert(!explain(IPV4).includes("Port"));
+});
+
 Deno.test("open and bridged networks are said to have no rules", () => {
   assertEquals(
     explain(`<forward mode='open'/>${IPV4}`).split("\n").at(-1),

@@ -120,7 +120,13 @@ const REFUSALS: readonly (readonly [string, string, string, string])[] = [
   ["names another backend", '"nftables"', '"ipfw"', 'the backend "ipfw" is unknown'],
   ["would run a shell", '"nft"', '"sh"', 'it asks for the program "sh", which no removal runs'],
   ["would run a path", '"nft"', '"/tmp/nft"', 'it asks for the program "/tmp/nft"'],
-  ["would change a setting", '"nft"', '"sysctl"', 'it asks for the program "sysctl"'],
+  ["would change a setting", '"nft"', '"sysctl"', "a setting of the host that no removal changes"],
+  [
+    "would change a setting as pf",
+    'nftables"><group><action program="nft"',
+    'pf"><group><action program="sysctl"',
+    'it asks for the program "sysctl"',
+  ],
   ["would change an interface", '"nft"', '"ip"', 'it asks for the program "ip"'],
   ["names no program", 'program="nft"', "", 'it asks for the program ""'],
   ["has no arguments", "<args/>", "", "an <action> has no <args>"],
@@ -137,6 +143,53 @@ for (const [says, piece, instead, message] of REFUSALS) {
     assertStringIncludes(error.message, 'Cannot read the record "/run/x/lan.xml": ');
   });
 }
+
+/** The action of a removal with these words for sysctl. */
+function sysctl(words: string, backend = "nftables"): string {
+  const items = words.split(" ").map((word) => `<item>${word}</item>`).join("");
+  return GOOD.replace('program="nft"><args/>', `program="sysctl"><args>${items}</args>`)
+    .replace('backend="nftables"', `backend="${backend}"`);
+}
+
+Deno.test("the one setting that a removal changes is the way of a bridge to 127.0.0.0/8, to off", () => {
+  for (const backend of ["nftables", "iptables", "firewalld"]) {
+    for (const bridge of ["virbr0", "br.7", "a=b", "-b;{}$#*", "网络"]) {
+      const words = `-q -w net/ipv4/conf/${bridge}/route_localnet=0`;
+      const { removal } = parseRecord(sysctl(words, backend), "x");
+      assertEquals(removal[0]?.commands, [{ program: "sysctl", args: words.split(" ") }]);
+    }
+  }
+  const others = [
+    "-q -w net/ipv4/conf/virbr0/route_localnet=1",
+    "-q -w net/ipv4/conf/virbr0/route_localnet=0 net.ipv4.ip_forward=1",
+    "-q -w net/ipv4/conf/virbr0/forwarding=0",
+    "-q -w net/ipv4/conf/a/b/route_localnet=0",
+    "-w net/ipv4/conf/virbr0/route_localnet=0",
+    "-q -w -p net/ipv4/conf/virbr0/route_localnet=0",
+    "-q -w net.ipv4.conf.virbr0.route_localnet=0",
+    "-q -w net/ipv4/ip_forward=0",
+    "",
+  ];
+  for (const words of others) {
+    assertThrows(
+      () => parseRecord(sysctl(words), "x"),
+      RecordError,
+      "it asks for a setting of the host that no removal changes",
+      words,
+    );
+  }
+});
+
+Deno.test("the record of prefixes holds them where that of a network has its definition", () => {
+  const { root } = parse("<masquerade><prefix address='10.8.0.0/24'/></masquerade>");
+  const record: Record = { ...INSTALLATION, name: "/masquerade", state: "active", network: root };
+  roundTrip(record);
+  roundTrip({ ...record, state: "applying", previous: { ...INSTALLATION, network: root } });
+  assertStringIncludes(
+    formatRecord(record),
+    '\n  <masquerade><prefix address="10.8.0.0/24"/></masquerade>\n  <firewall',
+  );
+});
 
 Deno.test("the installation that stood before is checked as strictly", () => {
   const previous = `<previous><network/><firewall name="fwRemoval" backend="nftables"><group>` +

@@ -1,0 +1,113 @@
+/** One command in a world in memory: what it ran, said and gave back. */
+import type { Command } from "../../core/command.ts";
+import type { CommandOutput, Context } from "../../core/commands/context.ts";
+import { down } from "../../core/commands/down.ts";
+import { masquerade } from "../../core/commands/masquerade.ts";
+import { publish } from "../../core/commands/publish.ts";
+import { reload } from "../../core/commands/reload.ts";
+import { status } from "../../core/commands/status.ts";
+import { unpublish } from "../../core/commands/unpublish.ts";
+import { up } from "../../core/commands/up.ts";
+import { parseNetwork } from "../../core/network/parse_network.ts";
+import { startProcess, type World } from "./model_host.ts";
+
+/** How a command went. */
+export interface Went {
+  /** Every program that was run: `nft add table …`, or the arguments. */
+  readonly ran: readonly string[];
+  /** The scripts that nft took, line by line. */
+  readonly scripts: readonly (readonly string[])[];
+  /** Notes and warnings. */
+  readonly said: readonly string[];
+  readonly output: CommandOutput;
+}
+
+/** Two networks, which publish nothing. */
+export const LANS = {
+  lan: definition("lan", "nat", 0),
+  lab: definition("lab", "isolated", 1),
+} as const;
+
+/** A network on `virbrN` with the subnet 10.0.N.0/24. */
+export function definition(name: string, mode: string, number: number, metadata = ""): string {
+  const forward = mode === "isolated" ? "" : `<forward mode='${mode}'/>`;
+  return `<network><name>${name}</name>${
+    metadata === "" ? "" : `<metadata>${metadata}</metadata>`
+  }` +
+    `${forward}<bridge name='virbr${number}'/><ip address='10.0.${number}.1' prefix='24'/></network>`;
+}
+
+/** A published port in a definition. */
+export function publishElement(attributes: string): string {
+  return `<b:publish xmlns:b='urn:bridgewall:network:1' ${attributes}/>`;
+}
+
+type Words = readonly string[];
+
+/** The command that these words ask for, as `bridgewall` itself reads them. */
+function work(
+  context: Context,
+  words: Words,
+  definitions: Readonly<Record<string, string>>,
+): Promise<CommandOutput> {
+  const localhost = words.includes("--localhost");
+  const [command, ...operands] = words.filter((word) => !word.startsWith("--"));
+  const names = { names: operands, all: words.includes("--all") };
+  switch (command) {
+    case "up":
+      return up(context, { ...names, names: namesOf(definitions, operands) });
+    case "down":
+      return down(context, names);
+    case "reload":
+      return reload(context, names);
+    case "status":
+      return status(context, names);
+    case "publish":
+      return publish(context, { operands, localhost });
+    case "unpublish":
+      return unpublish(context, operands);
+    case "masquerade":
+      return masquerade(context, operands);
+    default:
+      throw new Error(`no command: ${command}`);
+  }
+}
+
+/** What `up` was given has to be one of the definitions. */
+function namesOf(definitions: Readonly<Record<string, string>>, names: Words): Words {
+  for (const name of names) parseNetwork(definitions[name] ?? "", name);
+  return names;
+}
+
+/**
+ * Runs `bridgewall` with these words.
+ *
+ * @param definitions Absent: {@linkcode LANS}.
+ */
+export async function bridgewall(
+  world: World,
+  line: string,
+  definitions: Readonly<Record<string, string>> = LANS,
+): Promise<Went> {
+  const commands: Command[] = [];
+  const [backend, ...words] = line.startsWith("--backend=")
+    ? [line.slice("--backend=".length, line.indexOf(" ")), ...line.split(" ").slice(1)]
+    : [undefined, ...line.split(" ")];
+  const { context, said } = startProcess(world, definitions, (_, command) => {
+    if (command !== undefined) commands.push(command);
+    return "works";
+  }, backend);
+  const sysctl = !words.includes("--no-sysctl");
+  const output = await work(
+    { ...context, options: { ...context.options, sysctl } },
+    words.filter((word) => word !== "--no-sysctl"),
+    definitions,
+  );
+  return {
+    said,
+    output,
+    ran: commands.map(({ program, args }) => [program, ...args].join(" ")),
+    scripts: commands.filter(({ program, args }) => program === "nft" && args[0] === "-f")
+      .map(({ stdin = "" }) => stdin.trimEnd().split("\n")),
+  };
+}

@@ -1,7 +1,7 @@
 /** Programs that run beside a test and end with it. */
 import { fromFileUrl } from "@std/path";
 import { readLines, stop } from "./child_process.ts";
-import { ANSWERING_PORT } from "./namespace.ts";
+import { ANSWERING_PORT, labelOf } from "./namespace.ts";
 import { inNamespace } from "./run_program.ts";
 
 /** A program that runs until the test is done with it. */
@@ -43,17 +43,20 @@ export async function startResponder(
   namespace: string,
   ports: readonly number[] = [ANSWERING_PORT],
 ): Promise<Background> {
-  const script = fromFileUrl(new URL("responder.ts", import.meta.url));
+  return await startScript(namespace, "responder.ts", [labelOf(namespace), ...ports.map(String)]);
+}
+
+/** Starts a script of this directory that speaks with the network, and waits until it is ready. */
+export async function startScript(
+  namespace: string,
+  name: string,
+  args: readonly string[],
+): Promise<Background> {
+  const script = fromFileUrl(new URL(name, import.meta.url));
   const flags = ["--quiet", "--no-prompt", "--no-config", "--no-lock", "--unstable-net"];
-  const responder = startInNamespace(namespace, [
-    Deno.execPath(),
-    "run",
-    ...flags,
-    "--allow-net",
-    script,
-    ...ports.map(String),
-  ]);
-  if (await responder.read() === "ready") return responder;
-  await responder[Symbol.asyncDispose]();
-  throw new Error(`nothing answers in ${namespace}`);
+  const argv = [Deno.execPath(), "run", ...flags, "--allow-net", script, ...args];
+  const started = startInNamespace(namespace, argv);
+  if (await started.read() === "ready") return started;
+  await started[Symbol.asyncDispose]();
+  throw new Error(`${name} does not start in ${namespace}`);
 }

@@ -3,10 +3,10 @@ import { assert, assertEquals } from "@std/assert";
 import { BACKENDS, type BackendUnderTest } from "./backends.ts";
 import { openBridgewall } from "./bridgewall.ts";
 import { passedAs, prove } from "./claims.ts";
+import { canShowBridged, showBridged } from "./bridged_to_firewall.ts";
 import { askForLease, DHCP_TOOLS, startDhcpServer } from "./dhcp.ts";
-import { changeSetting, type Place } from "./namespace.ts";
+import type { Place } from "./namespace.ts";
 import { hostTest } from "./requirements.ts";
-import { run } from "./run_program.ts";
 import { type TestNetwork, testNetwork } from "./test_network.ts";
 import { makeTopology } from "./topology.ts";
 import { sendOneWay } from "./traffic.ts";
@@ -22,10 +22,6 @@ const SUBNETS = testNetwork(103, "subnets", {
   addresses: ["192.168.103.1/24", "192.168.203.1/24"],
   guests: { "subnets-a": ["192.168.103.10/24"], "subnets-b": ["192.168.203.11/24"] },
 });
-const BRIDGED_TO_FIREWALL = [
-  "net.bridge.bridge-nf-call-iptables",
-  "net.bridge.bridge-nf-call-ip6tables",
-] as const;
 
 /** Datagrams to groups and broadcasts arrive at the neighbour with the sender's own source. */
 async function proveGroups(
@@ -59,9 +55,7 @@ async function proveBridged(
   filtered: boolean,
 ): Promise<void> {
   await using topology = await makeTopology([NAT, ISOLATED, SUBNETS]);
-  for (const name of filtered ? BRIDGED_TO_FIREWALL : []) {
-    await changeSetting(topology.host, name, 1);
-  }
+  await showBridged(topology.host, filtered);
   const bridgewall = await openBridgewall(topology, backend);
   await bridgewall.up(NAT, ISOLATED, SUBNETS);
   for (const network of [NAT, ISOLATED]) {
@@ -101,12 +95,6 @@ async function proveBridged(
   }
 }
 
-async function canFilterBridged(): Promise<boolean> {
-  // Kernels before 5.3 had one switch for the whole machine, and show none in a namespace.
-  const { code } = await run(["unshare", "-n", "sysctl", "-n", ...BRIDGED_TO_FIREWALL]);
-  return code === 0;
-}
-
 for (const backend of BACKENDS) {
   const { name, tools } = backend;
   const needed = [...tools, ...DHCP_TOOLS];
@@ -120,7 +108,7 @@ for (const backend of BACKENDS) {
     name: `${name}: the same where br_netfilter shows bridged packets to the firewall`,
     tools: [...needed, "unshare"],
     body: async (t) => {
-      const possible = await canFilterBridged();
+      const possible = await canShowBridged();
       await t.step({
         name: "with net.bridge.bridge-nf-call-iptables=1",
         ignore: !possible,

@@ -41,30 +41,33 @@ export interface Claim {
 /** Enough at once that waiting costs little, few enough that two processors answer in time. */
 const AT_ONCE = 12;
 
+/** Does the same with all of them, some at a time. */
+export async function resultsOf<Item, Result>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<Result>,
+): Promise<readonly (readonly [Item, Result])[]> {
+  const results: (readonly [Item, Result])[] = [];
+  const waiting = [...items.entries()];
+  const go = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const [index, item] = next;
+      results[index] = [item, await work(item)];
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, go));
+  return results;
+}
+
 /**
  * Proves the claims, each in a step of its own. The probes are sent side by side, for a refused IPv6
  * connection takes a second between namespaces: the refusal arrives while `connect` still holds the
  * socket, and only the next SYN is refused to its face.
  */
 export async function prove(t: Deno.TestContext, claims: readonly Claim[]): Promise<void> {
-  for (const [claim, reached] of await reachAll(claims)) {
+  for (const [claim, reached] of await resultsOf(claims, reach)) {
     await t.step(`${claim.says} (IP${claim.over})`, () => assertEquals(reached, claim.expect));
   }
 }
-
-async function reachAll(claims: readonly Claim[]): Promise<Map<Claim, Reached>> {
-  const reached = new Map<Claim, Reached>(claims.map((claim) => [claim, UNTRIED]));
-  const waiting = [...claims];
-  const work = async (): Promise<void> => {
-    for (let claim = waiting.shift(); claim !== undefined; claim = waiting.shift()) {
-      reached.set(claim, await reach(claim));
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
-  return reached;
-}
-
-const UNTRIED: Reached = { ping: "untried", tcp: "untried", udp: "untried" };
 
 /** Sends the three probes of a claim. */
 export async function reach(claim: Omit<Claim, "says">): Promise<Reached> {

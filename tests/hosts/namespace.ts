@@ -45,6 +45,11 @@ export async function makeNamespace(label: string): Promise<string> {
   return namespace;
 }
 
+/** What it was called when it was made: `lan-a` of `bw-1234-5-lan-a`. */
+export function labelOf(namespace: string): string {
+  return namespace.replace(/^bw-\d+-\d+-/, "");
+}
+
 /** Removes it, and with it every interface and rule inside. */
 export async function removeNamespace(namespace: string): Promise<void> {
   await mustRun(["ip", "netns", "del", namespace]);

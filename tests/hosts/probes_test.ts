@@ -87,6 +87,7 @@ hostTest({
     assertEquals(await tcp(guest, outside.v4, { fromPort: 500 }), {
       outcome: "passed",
       source: { address: guest.v4, port: 500 },
+      by: "eth0:7007",
     });
   },
 });

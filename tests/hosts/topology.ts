@@ -8,7 +8,13 @@
  * The outside sends everything back to the host, also what is addressed to guests: whatever a rule
  * does not stop arrives, and an untranslated source shows itself.
  */
-import { configure, makeNamespace, type Place, removeNamespace } from "./namespace.ts";
+import {
+  ANSWERING_PORT,
+  configure,
+  makeNamespace,
+  type Place,
+  removeNamespace,
+} from "./namespace.ts";
 import { attachGuest, bridgeLines } from "./attach_guest.ts";
 import { startResponder } from "./background.ts";
 import { isIpv6, type TestNetwork } from "./test_network.ts";
@@ -56,14 +62,21 @@ export async function makeHost(networks: readonly TestNetwork[]): Promise<TestHo
   return { host, atEnd: keep, [Symbol.asyncDispose]: () => keep.disposeAsync() };
 }
 
-/** Makes a host with these networks' bridges and guests; `await using` takes everything away. */
-export async function makeTopology(networks: readonly TestNetwork[]): Promise<Topology> {
+/**
+ * Makes a host with these networks' bridges and guests; `await using` takes everything away.
+ *
+ * @param ports Where every guest and every machine outside answers.
+ */
+export async function makeTopology(
+  networks: readonly TestNetwork[],
+  ports: readonly number[] = [ANSWERING_PORT],
+): Promise<Topology> {
   await using atEnd = new AsyncDisposableStack();
   const host = await addNamespace(atEnd, "host");
   await configure(host, networks.flatMap(bridgeLines));
   const [uplink, secondUplink] = await Promise.all([
-    connectOutside(atEnd, host, UPLINKS[0]),
-    connectOutside(atEnd, host, UPLINKS[1]),
+    connectOutside(atEnd, host, UPLINKS[0], ports),
+    connectOutside(atEnd, host, UPLINKS[1], ports),
   ]);
   await configure(host, [
     `route add default via ${uplink.outside.v4}`,
@@ -73,7 +86,7 @@ export async function makeTopology(networks: readonly TestNetwork[]): Promise<To
   await Promise.all(
     networks.flatMap((network) =>
       Object.entries(network.guests).map(async ([name, addresses]) => {
-        const namespace = await addPlace(atEnd, name);
+        const namespace = await addPlace(atEnd, name, ports);
         await attachGuest(host, network, namespace, addresses);
         guests.set(name, place(namespace, addresses));
       })
@@ -101,17 +114,22 @@ export function place(namespace: string, addresses: readonly string[]): Place {
   return { namespace, v4: first(false), v6: first(true) };
 }
 
-async function addNamespace(atEnd: AsyncDisposableStack, label: string): Promise<string> {
+/** Makes a namespace that goes when the test ends. */
+export async function addNamespace(atEnd: AsyncDisposableStack, label: string): Promise<string> {
   const namespace = await makeNamespace(label);
   atEnd.defer(() => removeNamespace(namespace));
   return namespace;
 }
 
 /** A namespace that answers, and whose kernel writes down what arrives. */
-async function addPlace(atEnd: AsyncDisposableStack, label: string): Promise<string> {
+async function addPlace(
+  atEnd: AsyncDisposableStack,
+  label: string,
+  ports: readonly number[],
+): Promise<string> {
   const namespace = await addNamespace(atEnd, label);
   await startWitness(namespace);
-  atEnd.use(await startResponder(namespace));
+  atEnd.use(await startResponder(namespace, ports));
   return namespace;
 }
 
@@ -119,8 +137,9 @@ async function connectOutside(
   atEnd: AsyncDisposableStack,
   host: string,
   { device, subnet4, subnet6 }: (typeof UPLINKS)[number],
+  ports: readonly number[],
 ): Promise<Uplink> {
-  const namespace = await addPlace(atEnd, device);
+  const namespace = await addPlace(atEnd, device, ports);
   const [host4, host6] = [`${subnet4}.1`, `${subnet6}:1`];
   const outside = { namespace, v4: `${subnet4}.9`, v6: `${subnet6}:9` };
   await configure(host, [

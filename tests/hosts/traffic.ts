@@ -15,6 +15,8 @@ export interface Probed {
   readonly outcome: Outcome;
   /** Where the far side saw it come from, when it passed; a port only for TCP and UDP. */
   readonly source?: { readonly address: string; readonly port?: number };
+  /** Who answered, and at which port it was asked, as in `lan-a:7007`; not for pings. */
+  readonly by?: string;
 }
 
 /** How a probe is sent. */
@@ -84,13 +86,19 @@ async function exchange(sender: Place, socket: string, patience: number): Promis
   await child.status;
   await writer.close().catch(() => undefined);
   const words = await complaint;
-  if (answer === undefined) return { outcome: outcomeOf(words) };
-  const [address = "", port] = answer.split(" ");
-  return { outcome: "passed", source: { address, port: Number(port) } };
+  return answer === undefined ? { outcome: outcomeOf(words) } : passedBy(answer);
 }
 
-function outcomeOf(complaint: string): Outcome {
-  if (complaint.includes("Connection refused")) return "refused";
+/** What a place's answer says: `192.0.2.1 40000 lan-a:7007`. */
+export function passedBy(answer: string): Probed {
+  const [address = "", port, by = ""] = answer.split(" ");
+  return { outcome: "passed", source: { address, port: Number(port) }, by };
+}
+
+/** What it means that there is no answer, in the words of the one who asked. */
+export function outcomeOf(complaint: string): Outcome {
+  // Where nothing speaks a protocol at all, the kernel refuses that (RFC 1122 section 3.2.2.1).
+  if (/Connection refused|Protocol not available/.test(complaint)) return "refused";
   if (/No route to host|unreachable|assign requested/i.test(complaint)) return "unreachable";
   return "dropped";
 }

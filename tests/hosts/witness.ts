@@ -39,6 +39,11 @@ export async function startWitness(namespace: string): Promise<void> {
   await mustRun(["nft", "-f", "-"], { namespace, stdin: RULES });
 }
 
+/** Ends it, and forgets what was written down. */
+export async function stopWitness(namespace: string): Promise<void> {
+  await mustRun(["nft", "delete", "table", "inet", "witness"], { namespace });
+}
+
 /** What arrived since the start, in no order, the same only once. */
 export async function arrivals(namespace: string): Promise<readonly Arrival[]> {
   const listing = await mustRun(["nft", "-j", "list", "table", "inet", "witness"], { namespace });

@@ -26,6 +26,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   dbus: "dbus-daemon",
   firewalld: "firewalld",
   systemd: "busctl",
+  python3: "python3",
 };
 
 /**

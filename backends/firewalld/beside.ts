@@ -24,6 +24,7 @@ import { isAbsent, problemOf, refuseSilence } from "./detect.ts";
 import { namesIn } from "./live_object.ts";
 import { bridgesOf } from "./questions.ts";
 import { isPuttingBack, type StandingNetworks, standingNetworks } from "./original_zones.ts";
+import { mixedWarnings } from "./published_limits.ts";
 import { unsayableName } from "./refusals.ts";
 import {
   bindingSteps,
@@ -123,6 +124,7 @@ function withZone(
     warnings: [
       ...change.warnings.filter((warning) => !ignored.includes(warning)),
       ...limits(policy, zone, backend),
+      ...mixedWarnings([policy], standing.policiesOf("firewalld")),
     ],
   };
 }

@@ -10,7 +10,7 @@ import { masqueradeObject } from "./masquerade.ts";
 import { MASQUERADE_POLICY } from "./object_name.ts";
 import { isPuttingBack, type StandingNetworks } from "./original_zones.ts";
 import type { PublishedAround } from "./published.ts";
-import { publishedWarnings, refuseForeignAddress } from "./published_limits.ts";
+import { mixedWarnings, publishedWarnings, refuseForeignAddress } from "./published_limits.ts";
 import { networkObjects, type ZonesOfNetwork } from "./ruleset.ts";
 import { publishedAround, standingGuards, type Surroundings } from "./surroundings.ts";
 import { bindingSteps, returnGroups, type Zoning, zoningOf } from "./zone_of_interface.ts";
@@ -71,6 +71,7 @@ export function networkChange(
     warnings: [
       ...warnings,
       ...publishedWarnings(policy, surroundings, answers),
+      ...mixedWarnings(surroundings.elsewhere, [policy]),
       ...repair.warnings,
     ],
   };

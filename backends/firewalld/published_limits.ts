@@ -5,6 +5,7 @@ import { type Answers, UnsupportedNetworkError } from "../../core/firewall_backe
 import { formatListener, formatSpec } from "../../core/network/published_port.ts";
 import type { FilteredPolicy } from "../../core/policy/policy.ts";
 import { quoted } from "../../core/quoted.ts";
+import { isClosed } from "./guards.ts";
 import { distinct } from "./host_addresses.ts";
 import { publishedOf } from "./published.ts";
 import { OTHERS } from "./refusals.ts";
@@ -124,4 +125,27 @@ function newAddresses(
       "until `bridgewall reload`",
     ];
   });
+}
+
+/**
+ * Networks of two backends on one host: firewalld lets through what was translated before it sees the packet,
+ * and its own rules for guests who may not leave their bridge are none of the other's.
+ *
+ * @param publishing Held by the other backend.
+ * @param held By firewalld.
+ */
+export function mixedWarnings(
+  publishing: readonly FilteredPolicy[],
+  held: readonly FilteredPolicy[],
+): readonly string[] {
+  return publishing.flatMap((one) =>
+    held.filter((other) =>
+      other.network !== one.network &&
+      publishedOf(one).some(({ guest }) => isClosed(other, guest.family))
+    ).map((other) =>
+      `Guests of network ${quoted(other.network)} reach the ports that network ` +
+      `${quoted(one.network)} publishes, whatever its mode says: firewalld holds one of the two, ` +
+      "another backend the other. `bridgewall reload` brings both into one"
+    )
+  );
 }

@@ -1,7 +1,12 @@
 /** What published ports, its own and those of others, mean for a network that is being installed. */
 import type { IpAddress } from "../../core/address.ts";
 import type { Command } from "../../core/command.ts";
-import type { Answers, Facts } from "../../core/firewall_backend.ts";
+import {
+  type Answers,
+  BACKEND_NAMES,
+  type BackendName,
+  type Facts,
+} from "../../core/firewall_backend.ts";
 import type { FilteredPolicy } from "../../core/policy/policy.ts";
 import { fileQuestion } from "./bus.ts";
 import { guardRules, guardsIn, shieldRules } from "./guards.ts";
@@ -33,6 +38,8 @@ export interface Surroundings {
   readonly entering: readonly FilteredPolicy[];
   /** What firewalld holds beside that. */
   readonly staying: readonly FilteredPolicy[];
+  /** What other backends hold. */
+  readonly elsewhere: readonly FilteredPolicy[];
 }
 
 /** Looks around once, for all networks. */
@@ -42,7 +49,9 @@ export function surroundingsOf(
   standing: StandingNetworks,
 ): Surroundings {
   const names = new Set(entering.map(({ network }) => network));
-  const staying = standing.policiesOf("firewalld").filter(({ network }) => !names.has(network));
+  const heldBy = (backend: BackendName): readonly FilteredPolicy[] =>
+    standing.policiesOf(backend).filter(({ network }) => !names.has(network));
+  const staying = heldBy("firewalld");
   const publishes = [...entering, ...staying].some((one) => publishedOf(one).length > 0);
   // What stood is put back whatever the host says.
   const isNeeded = !isPuttingBack(facts) || facts.answers.to(ADDRESSES_QUESTION)?.status === 0;
@@ -52,6 +61,7 @@ export function surroundingsOf(
     isAsked: asked !== undefined,
     entering,
     staying,
+    elsewhere: BACKEND_NAMES.filter((name) => name !== "firewalld").flatMap(heldBy),
   };
 }
 

@@ -147,6 +147,26 @@ Deno.test("a bridge that stands goes back where it was before its network came u
   assertEquals(zoneWork(second), { comes: [], goes: zoneWork(first).goes });
 });
 
+Deno.test("guests whom firewalld keeps on their bridge reach ports of a network beside it, which is said", () => {
+  const publish = "<metadata><b:publish xmlns:b='urn:bridgewall:network:1' proto='tcp' port='80' " +
+    "to='10.44.0.10'/></metadata>";
+  const publishing = filtered(`${publish}<forward mode='nat'/>${IPV4}`);
+  const warned = (mode: string, policy = publishing): readonly string[] => {
+    const text = `<network><name>other</name>${mode}<bridge name='virbr1'/>` +
+      "<ip address='10.45.0.1' prefix='24'/></network>";
+    const network = parse(text, { trackPosition: false }).root;
+    const records = [{ network, backend: "firewalld", removal: [] }];
+    const [change] = BESIDE.compile([policy], { ...factsOf({}), records }).networks;
+    return change?.warnings.filter((warning) => warning.startsWith("Guests of")) ?? [];
+  };
+  assertStringIncludes(
+    warned("")[0] ?? "",
+    'Guests of network "other" reach the ports that network "lan" publishes, whatever its mode says',
+  );
+  assertEquals(warned("<forward mode='route'/>"), []);
+  assertEquals(warned("", NAT), []);
+});
+
 Deno.test("a bridge that is in the zone already is not moved", () => {
   const told: Told = { runtime: { virbr0: "libvirt" }, permanent: { virbr0: "libvirt" } };
   assertEquals(zoneWork(compile(NAT, told)).comes, []);

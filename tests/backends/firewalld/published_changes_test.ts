@@ -211,6 +211,20 @@ Deno.test("the user hears at which addresses a port leads to a guest, and who se
   ]);
 });
 
+Deno.test("networks of two backends are told apart from those of one: nobody keeps their guests away", () => {
+  const host = new TestedHost();
+  const alone = { alone: OTHER };
+  host.up({ web: ports("8080") + WAY + IPV4 });
+  assertEquals(first(host.compile(alone)).warnings.length, 1);
+  host.records = host.records.map((record) => ({ ...record, backend: "nftables" }));
+  assertEquals(first(host.compile(alone)).warnings, [
+    'Guests of network "alone" reach the ports that network "web" publishes, whatever its mode ' +
+    "says: firewalld holds one of the two, another backend the other. `bridgewall reload` brings " +
+    "both into one",
+  ]);
+  assertEquals(first(host.compile({ open: WAY + OTHER })).warnings, []);
+});
+
 Deno.test("on a host that is only imagined a port leads to guests at the addresses of definitions", () => {
   const elements = ports("8080", "81 address='192.0.2.9'") + WAY + IPV4;
   const { install, warnings } = first(

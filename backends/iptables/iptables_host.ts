@@ -20,6 +20,12 @@ export interface IptablesHost {
   readonly families: readonly Family[];
   /** How many networks (or prefixes) a part stands for, by its removal; 0: it does not stand. */
   holders(removal: RemovalGroup): number;
+  /**
+   * Whether a part stands, so that it can be filled again. It is not certain after an interrupted change,
+   * where two installations of a network have the same chains, but not the same entries: then one goes
+   * and the other is made new, and where that is not what stands, the script is refused.
+   */
+  stands(removal: RemovalGroup): boolean;
   /** True when the networks could do without what these programs install. */
   isOptional(programs: FamilyPrograms): boolean;
   /**
@@ -37,14 +43,21 @@ export function hostOf(
 ): IptablesHost {
   const ipv6 = answers.to(IPV6_QUESTION);
   const used = usedPrograms(standing);
-  const holders = new Map<string, number>();
-  for (const key of standing.flatMap(({ removal }) => [...new Set(removal.map(groupKey))])) {
-    holders.set(key, (holders.get(key) ?? 0) + 1);
-  }
+  const groups = new Map(
+    standing.flatMap(({ removal }) => removal.map((group) => [groupKey(group), group] as const)),
+  );
+  const owners = Map.groupBy([...groups.values()].flatMap(removedChains), (chain) => chain);
+  const holders = (removal: RemovalGroup): number => {
+    const key = groupKey(removal);
+    return standing.filter((one) => one.removal.some((group) => groupKey(group) === key)).length;
+  };
   const isIpv6Used = policies.some((policy) => usesFamily(policy, "ipv6"));
   return {
     families: ipv6?.status === 0 && ipv6.stdout.trim() === "" ? ["ipv4"] : ["ipv4", "ipv6"],
-    holders: (removal) => holders.get(groupKey(removal)) ?? 0,
+    holders,
+    stands: (removal) =>
+      groups.has(groupKey(removal)) &&
+      removedChains(removal).every((chain) => owners.get(chain)?.length === 1),
     isOptional: (programs) => programs.family === "ipv6" && !isIpv6Used && !used.includes(programs),
     variantOf: ({ network }) => {
       const installation = again?.get(network);
@@ -52,6 +65,16 @@ export function hostOf(
       return before?.variant ?? variantNow(answers);
     },
   };
+}
+
+/** Program, table and name of each. */
+function removedChains({ commands }: RemovalGroup): readonly string[] {
+  return commands.flatMap(({ program, stdin = "" }) => {
+    const [table = "", ...lines] = stdin.split("\n");
+    return lines.filter((line) => line.startsWith("-X ")).map((line) =>
+      `${program} ${table} ${line}`
+    );
+  });
 }
 
 /** Of a host that was not asked it is the newer one. */

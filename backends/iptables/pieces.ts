@@ -63,7 +63,6 @@ function pieceOf(
     command,
     ...(loss === undefined || undo === undefined ? {} : { optional: { loss, undo } }),
   });
-  const stands = (one: RemovalGroup): boolean => host.holders(one) > 0;
   const hasOwn = chains.length + entries.length > 0;
   const [own, common] = [group(removePart(part)), group(removeShared(shared))];
   return {
@@ -72,8 +71,8 @@ function pieceOf(
     own: hasOwn ? [own] : [],
     shared: common,
     install: [
-      step(script(installShared(shared, stands(common))), common),
-      ...(hasOwn ? [step(script(installPart(part, stands(own))), own)] : []),
+      step(script(installShared(shared, host.stands(common))), common),
+      ...(hasOwn ? [step(script(installPart(part, host.stands(own))), own)] : []),
     ],
   };
 }

@@ -46,6 +46,16 @@ Deno.test("a network with other subnets is installed beside the shared chains th
   assert(lines.includes("-F BWALL_FROM_virbr0"));
 });
 
+Deno.test("after an interrupted change, chains that were filled in two ways are made new", () => {
+  const before = compileOne(filtered(NAT));
+  const more = compileOne(filtered(NAT + IPV4.replace("10.44", "10.45")));
+  const lines = compileOne(filtered(NAT), { standing: [before, more] }).install
+    .flatMap(({ command }) => command.stdin?.split("\n") ?? []);
+  // It has another entry in the one and the other, so only one of them goes.
+  assert(lines.includes("-N BWALL_NAT_virbr0"), lines.join("\n"));
+  assert(lines.includes("-F BWALL_FROM_virbr0") && !lines.includes("-N BRIDGEWALL_POST"));
+});
+
 Deno.test("what is installed can be installed again, and goes without a trace", () => {
   fc.assert(fc.property(hostilePolicies(), fc.constantFrom("nft", "legacy"), (policy, variant) => {
     const change = compileOne(policy, { variant });

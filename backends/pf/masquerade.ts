@@ -1,12 +1,12 @@
 /** Prefixes that belong to no network → the anchor that translates what leaves them. */
-import type { Subnet } from "../../core/address.ts";
-import type { NetworkChange } from "../../core/change/change.ts";
+import { formatSubnet, type Subnet } from "../../core/address.ts";
+import type { NetworkChange, Step } from "../../core/change/change.ts";
 import type { Answers } from "../../core/firewall_backend.ts";
 import { type MasqueradePolicy, NEVER_TRANSLATED } from "../../core/policy/policy.ts";
 import { quoted } from "../../core/quoted.ts";
 import { masqueradePath } from "./anchor_path.ts";
 import { subnetNamed } from "./bridge_rules.ts";
-import { compareAnchor, liveTranslation } from "./listing.ts";
+import { compareAnchor, liveTranslation, printedTranslation } from "./listing.ts";
 import { loadStep } from "./network_change.ts";
 import { flushGroups } from "./removal.ts";
 import type { Anchor, SourceRule, TranslationRule } from "./rules.ts";
@@ -58,7 +58,7 @@ export function masqueradeSurroundings(
   return standing === undefined ? surroundings : { ...surroundings, defaultInterface: standing };
 }
 
-/** What installs and removes it. Connections go on as they began. */
+/** What installs and removes it. What is translated goes on as it began when a prefix goes. */
 export function masqueradeChange(
   policy: MasqueradePolicy,
   known: Surroundings,
@@ -70,13 +70,40 @@ export function masqueradeChange(
     compareAnchor(anchor, answers).kind !== "equal";
   return {
     network: policy.network,
-    install: isChanged ? [loadStep("masqueraded prefixes", anchor)] : [],
+    install: isChanged
+      ? [
+        loadStep("masqueraded prefixes", anchor),
+        ...endingSteps(ownPrefixes(policy), surroundings, answers),
+      ]
+      : [],
     removal: flushGroups([anchor.path]),
     warnings: [
       ...(isChanged ? [oneWay(surroundings)] : []),
       ...(known.defaultInterface === undefined ? [lostWay(surroundings)] : []),
     ],
   };
+}
+
+/**
+ * What a new prefix has sent out already keeps the state that it has, and stays untranslated as long as it
+ * is sent again. There the state has the prefix as its source; what is translated has not.
+ */
+function endingSteps(
+  prefixes: readonly Subnet[],
+  { root, defaultInterface: way }: Surroundings,
+  answers: Answers,
+): readonly Step[] {
+  if (way === undefined) return [];
+  const live = new Set(liveTranslation(masqueradePath(root), answers));
+  return prefixes.filter((prefix) => !live.has(printedTranslation(translationOf(prefix, way))))
+    .map((prefix) => ({
+      purpose: "end the untranslated connections of masqueraded prefixes",
+      command: { program: "pfctl", args: ["-i", way, "-k", formatSubnet(prefix)] },
+      optional: {
+        loss: `Connections from ${formatSubnet(prefix)} that began before may stay untranslated ` +
+          "until they end by themselves",
+      },
+    }));
 }
 
 function oneWay({ defaultInterface: way = "" }: Surroundings): string {

@@ -219,7 +219,7 @@ Deno.test("pf: what becomes of a packet is what the policies say, whatever the n
         if (problem !== undefined) throw new Error(described(one, sending, problem));
       }
     }),
-    { numRuns: 1500 },
+    { numRuns: 2500 },
   );
   // Else it would be about packets that nothing is said about.
   const sentences: readonly string[] = [...Object.values(POLICY), ...Object.values(DIFFERENCES)];

@@ -139,14 +139,13 @@ function sendingsTo(world: World): fc.Arbitrary<Sending> {
   const guestsOf = (policy: FilteredPolicy): readonly IpAddress[] =>
     inside(policy).filter((one) => wayTo(world, one) === policy.bridge);
   const guests = oneOf(...STRANGERS, ...policies.flatMap(guestsOf));
-  const more = oneOf(...known, ...policies.flatMap(beside), ...ODD);
-  const all = fc.oneof({ weight: 3, arbitrary: more }, ...Object.values(OUTSIDE), FOR_ALL);
+  const near = oneOf(...known, ...policies.flatMap(beside), ...ODD);
+  const all = fc.oneof({ weight: 3, arbitrary: near }, ...Object.values(OUTSIDE), FOR_ALL);
   const hosts = policies.flatMap(({ families }) => families)
     .flatMap(({ hostAddresses }) => hostAddresses);
   const atHost = [...hosts, ...uplinks.map((one) => one.address)];
   const ofHost = oneOf(...atHost);
-  return fc.oneof(
-    ...sendingsToPorts(world, atHost, all),
+  const more = fc.oneof(
     ...policies.flatMap((policy) => {
       const others = policies.filter((one) => one !== policy).flatMap(guestsOf);
       const far = others.length === 0 ? guests : oneOf(...others);
@@ -157,6 +156,10 @@ function sendingsTo(world: World): fc.Arbitrary<Sending> {
     ),
     enters({ kind: "host" }, packets(ofHost, guests)),
   );
+  const ports = sendingsToPorts(world, atHost, all);
+  return ports.length === 0
+    ? more
+    : fc.oneof({ weight: 4, arbitrary: more }, { weight: 1, arbitrary: fc.oneof(...ports) });
 }
 
 /** What has to do with published ports, from everywhere. */

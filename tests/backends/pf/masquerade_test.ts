@@ -11,7 +11,7 @@ import type { PfHost } from "../../support/pf/pf_host.ts";
 import { describePacket, packet, replyTo } from "../../support/pf/pf_packet.ts";
 import { ACROSS, BEYOND, ON_BRIDGE, SPOOFED } from "./claims.ts";
 import { bringUp, defaultRoute, freebsdWorld, type Ran, reloadAll, run } from "./host.ts";
-import { BRIDGE_SETTINGS, hostWith, MAIN_RULESETS, NETWORKS } from "./scene.ts";
+import { BRIDGE_SETTINGS, endConnections, hostWith, MAIN_RULESETS, NETWORKS } from "./scene.ts";
 
 const PATH = "bridgewall/~=masquerade";
 const DEFINITIONS = {
@@ -39,7 +39,7 @@ async function loaded(...prefixes: readonly string[]): Promise<string> {
 Deno.test("a prefix is translated by one rule, behind what is never translated", async () => {
   const world = freebsdWorld();
   const { changes, said } = await done(world, work("add", "10.8.0.0/16"));
-  assertEquals(changes, [`-a ${PATH} -f -`]);
+  assertEquals(changes, [`-a ${PATH} -f -`, "-i re0 -k 10.8.0.0/16"]);
   assertEquals(
     world.anchors.get(PATH),
     [
@@ -99,6 +99,21 @@ Deno.test("the main ruleset decides what gets out, whether it is translated or n
   }
 });
 
+Deno.test("what was sent before is translated as well, and what goes elsewhere is not ended", async () => {
+  const host = hostWith(MAIN_RULESETS["pass all after them"] ?? "");
+  const [out, inward] = [packet("udp", "10.8.0.5:1000", "192.0.9.9:53"), "192.0.3.9:53"];
+  assertEquals(formatAddress(host.fromHost(out).packet.source), "10.8.0.5");
+  host.fromHost(packet("udp", "10.8.0.5:1000", inward));
+  const before = host.machine.states();
+  const world = freebsdWorld();
+  const { changes } = await done(world, work("add", "10.8.0.0/16"));
+  host.machine.load(PATH, world.anchors.get(PATH) ?? "");
+  endConnections(host, changes);
+  assertEquals(formatAddress(host.fromHost(out).packet.source), "203.0.113.2");
+  assertEquals([before.length, host.machine.states().length], [2, 2]);
+  assert(host.machine.states().some((state) => state.includes(inward)));
+});
+
 Deno.test("networks keep their own rules, whatever prefix is beside them or around", async () => {
   // Not those of a network with a forward device: see below.
   const text = await loaded("10.8.0.0/16", "192.168.0.0/16", "10.0.100.0/22", "10.0.120.0/24");
@@ -125,7 +140,10 @@ Deno.test("prefixes come and go in one load, and what stands is not loaded again
   assertEquals((await done(world, work("add", "10.8.0.0/16"))).changes, []);
   assertEquals((await done(world, reloadAll)).changes, []);
   assertEquals((await done(world, bringUp("default"))).changes, []);
-  assertEquals((await done(world, work("add", "10.9.0.0/16"))).changes, [`-a ${PATH} -f -`]);
+  assertEquals((await done(world, work("add", "10.9.0.0/16"))).changes, [
+    `-a ${PATH} -f -`,
+    "-i re0 -k 10.9.0.0/16",
+  ]);
   assertEquals((await done(world, work("remove", "10.8.0.0/16"))).changes, [`-a ${PATH} -f -`]);
   assert(!(world.anchors.get(PATH) ?? "").includes("10.8."));
   assertEquals((await done(world, work("remove", "10.9.0.0/16"))).changes, [`-a ${PATH} -F all`]);

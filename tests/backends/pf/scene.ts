@@ -200,6 +200,10 @@ export function endConnections({ machine }: PfHost, lines: readonly string[]): v
   for (const line of lines) {
     const one = /^-M -k (\S+)$/.exec(line)?.[1];
     const both = /^-M -k (\S+) -k (\S+)$/.exec(line);
+    const by = /^-i (\S+) -k (\S+)$/.exec(line);
+    if (by?.[1] !== undefined && by[2] !== undefined) {
+      machine.killStates({ interface: by[1], source: by[2] });
+    }
     const label = /^-k label -k (.+)$/.exec(line)?.[1];
     if (one !== undefined) machine.killStates({ source: one, matching: true });
     if (label !== undefined) machine.killStates({ label });

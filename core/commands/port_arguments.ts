@@ -19,7 +19,11 @@ export function namedPorts(
   );
 }
 
-/** @throws {UsageError} When the text is no port, for the same reason. */
+/**
+ * What was read; what is no port is a wrong use of the command.
+ *
+ * @throws {UsageError} With the words of the refusal.
+ */
 export function readPort<Port>(read: () => Port): Port {
   try {
     return read();

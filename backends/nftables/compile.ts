@@ -74,7 +74,7 @@ function policyChange(table: string, policy: CompiledPolicy, facts: Facts): Netw
   const before = facts.before?.get(policy.network);
   const adjusted = before === undefined || !standsSo(table, before, facts)
     ? undefined
-    : adjustScript(table, before, policy);
+    : adjustScript(table, before, policy)?.map(load);
   return {
     network: policy.network,
     // Not made where it is enough to adjust what stands.
@@ -82,7 +82,7 @@ function policyChange(table: string, policy: CompiledPolicy, facts: Facts): Netw
       const published = publishScripts(table, ruleset.published);
       return [...installScripts(table, ruleset).map(load), ...beside.steps, ...published.map(load)];
     },
-    ...(adjusted === undefined ? {} : { adjustment: adjusted.map(load) }),
+    ...(adjusted === undefined ? {} : { adjustment: [...adjusted, ...firstSctp(before, policy)] }),
     removal: [...beside.removal, ...removalGroups(table, ruleset)],
     warnings: beside.warnings,
   };
@@ -97,6 +97,12 @@ function standsSo(table: string, before: CompiledPolicy, { records }: Facts): bo
   const { shared, groups, holding } = rulesetOf(before);
   const frame = removalGroups(table, { shared, groups, holding, published: [] });
   return commandsOf([{ removal: frame }]).every(({ stdin }) => recorded.has(stdin));
+}
+
+/** The question about SCTP, for ports that are the first of it. */
+function firstSctp(before: CompiledPolicy | undefined, policy: CompiledPolicy): readonly Step[] {
+  if (before?.kind !== "filtered" || policy.kind !== "filtered") return [];
+  return sctpSteps(before).length === 0 ? sctpSteps(policy) : [];
 }
 
 /** What is done outside of nftables. */

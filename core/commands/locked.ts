@@ -77,7 +77,7 @@ function refuseOther(held: string | undefined, asked: string | undefined): void 
   if (held === undefined || asked === undefined || held === asked) return;
   throw new HostError(
     `Cannot use the backend ${quoted(asked)}: the rules are in ${quoted(held)}`,
-    `Leave out \`--backend\`, or move all networks: \`bridgewall reload --backend ${asked}\``,
+    `Use \`--backend ${held}\`, or move all networks: \`bridgewall reload --backend ${asked}\``,
   );
 }
 

@@ -1,16 +1,15 @@
 /** `bridgewall masquerade`: translation for prefixes that belong to no network. */
-import { formatSubnet, overlaps, parseAddress, parseSubnet, type Subnet } from "../address.ts";
+import { formatSubnet, parseAddress, parseSubnet, type Subnet } from "../address.ts";
 import { forwardingSteps } from "../change/forwarding.ts";
-import { exclusiveSubnets } from "../network/subnets.ts";
 import {
   isMasquerade,
   masqueradeElement,
   masqueradePolicy,
+  overlapWarnings,
   recordedPrefixes,
 } from "../policy/masquerade.ts";
 import { MASQUERADE } from "../policy/policy.ts";
 import { quoted } from "../quoted.ts";
-import type { Record } from "../record/record.ts";
 import { type CommandOutput, type Context, UsageError } from "./context.ts";
 import { driftSentence, inspectRecords } from "./inspect_records.ts";
 import { lockedFor } from "./locked.ts";
@@ -100,7 +99,9 @@ async function change(
         });
       }
       if (action === "add") {
-        networkWarnings(prefixes, snapshot.records).forEach((text) => messages.warn(text));
+        const networks = [...recordedNetworks(snapshot.records).values()];
+        networks.flatMap(({ network }) => overlapWarnings(prefixes, network))
+          .forEach((text) => messages.warn(text));
       }
       const known = new Set(before.map(formatSubnet));
       return { after, had: (prefix: string) => known.has(prefix) };
@@ -149,21 +150,6 @@ function unique(prefixes: readonly Subnet[]): readonly Subnet[] {
 function sentence(action: "add" | "remove", prefix: string, had: boolean): string {
   if (action === "add") return `${prefix} is masqueraded${had ? " already" : ""}`;
   return had ? `${prefix} is not masqueraded any more` : `${prefix} was not masqueraded`;
-}
-
-/** Guests of a network have its rules; a prefix around them translates what those leave as it is. */
-function networkWarnings(
-  prefixes: readonly Subnet[],
-  records: readonly Record[],
-): readonly string[] {
-  return [...recordedNetworks(records).values()].flatMap(({ network }) =>
-    exclusiveSubnets(network).flatMap((subnet) =>
-      prefixes.filter((prefix) => overlaps(prefix, subnet)).map((prefix) =>
-        `${formatSubnet(prefix)} overlaps ${formatSubnet(subnet)} of network ` +
-        `${quoted(network.name)}: its guests are translated by this prefix, too`
-      )
-    )
-  );
 }
 
 async function list(context: Context): Promise<CommandOutput> {

@@ -15,7 +15,12 @@ import { isEverything, subnetsOf } from "../network/subnets.ts";
 import { ownPortWarnings } from "../policy/own_ports.ts";
 import { derivePolicy, type PlacedNetwork } from "../policy/derive_policy.ts";
 import { hasFixedName, placeNetworks } from "../policy/place_networks.ts";
-import { isMasquerade, masqueradePolicy, recordedPrefixes } from "../policy/masquerade.ts";
+import {
+  isMasquerade,
+  masqueradePolicy,
+  overlapWarnings,
+  recordedPrefixes,
+} from "../policy/masquerade.ts";
 import type { CompiledPolicy, NetworkPolicy, Policy } from "../policy/policy.ts";
 import { quoted } from "../quoted.ts";
 import { type Installation, type Record, RecordError } from "../record/record.ts";
@@ -118,6 +123,7 @@ export function prepareNetworks(networks: readonly Network[], situation: Situati
   }
   const policies = placed.map(derivePolicy);
   const wanted = placed.map(({ network }) => network.source);
+  const prefixes = records.filter(isMasquerade).flatMap(recordedPrefixes);
   const { entering, warnings, drifted } = compilePolicies(wanted, policies, situation);
   return {
     policies,
@@ -130,6 +136,7 @@ export function prepareNetworks(networks: readonly Network[], situation: Situati
       ...warnings,
       ...placed.flatMap(routeWarnings),
       ...placed.flatMap(({ network }) => ownPortWarnings(network.name, network.published)),
+      ...placed.flatMap(({ network }) => overlapWarnings(prefixes, network)),
       ...kept.flatMap((one) => one.warnings),
       ...(sysctl ? [] : forwardingWarnings(policies, facts)),
     ],

@@ -4,10 +4,14 @@ import {
   compareSubnets,
   type Family,
   formatSubnet,
+  overlaps,
   parseSubnet,
   type Subnet,
   withoutContained,
 } from "../address.ts";
+import type { Network } from "../network/network.ts";
+import { exclusiveSubnets } from "../network/subnets.ts";
+import { quoted } from "../quoted.ts";
 import { type Installation, type Record, RecordError } from "../record/record.ts";
 import { MASQUERADE, type MasqueradePolicy } from "./policy.ts";
 
@@ -57,4 +61,14 @@ export function recordedPrefixes({ network }: Pick<Installation, "network">): re
     const prefix = parseSubnet(child.attributes["address"] ?? "");
     return prefix === undefined || prefix.prefix === 0 ? refuse() : prefix;
   });
+}
+
+/** A prefix around a network translates what the rules of the network leave as it is. */
+export function overlapWarnings(prefixes: readonly Subnet[], network: Network): readonly string[] {
+  return exclusiveSubnets(network).flatMap((subnet) =>
+    prefixes.filter((prefix) => overlaps(prefix, subnet)).map((prefix) =>
+      `${formatSubnet(prefix)} overlaps ${formatSubnet(subnet)} of network ` +
+      `${quoted(network.name)}: its guests are translated by this prefix, too`
+    )
+  );
 }

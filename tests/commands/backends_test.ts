@@ -142,7 +142,7 @@ for (const { says, option } of WAYS) {
         assertStringIncludes(up.stderr, "\n  iptables: ");
         assertStringIncludes(up.stderr, `\nhint: Install the package ${name}\n`);
         const status = await program.runApart(["status", "--json"]);
-        assertEquals(jsonOf(status.stdout), { networks: [] }, status.stderr);
+        assertEquals(jsonOf(status.stdout), { networks: [], masquerade: [] }, status.stderr);
         const backends = await program.runWithout(programs, ["backends", "--json", ...words]);
         assertEquals(backends.code, 4, backends.stderr);
         const { chosen, asked } = jsonOf(backends.stdout) as { chosen: unknown; asked: unknown };

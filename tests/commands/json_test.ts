@@ -66,7 +66,7 @@ hostTest({
       assertEquals(code, 0, stderr);
       return jsonOf(stdout);
     };
-    assertEquals(await ask("status"), { networks: [] });
+    assertEquals(await ask("status"), { networks: [], masquerade: [] });
     assertEquals(await ask("check"), { checked: [], drift: [] });
     const backends = await ask("backends");
     assertEquals(Object.keys(backends), ["chosen", "asked", "backends"]);

@@ -1,14 +1,16 @@
-"""SCTP without a kernel that speaks it: the first exchange of an association, by raw sockets.
+"""Asks ports by TCP, UDP and SCTP in many network namespaces, and answers by SCTP in each.
 
-    sctp_chunks.py NAME PORT...
+    asking.py NAMESPACE=LABEL,... PORT...
 
-Answers every INIT to one of the ports by an INIT-ACK, whose cookie says what `responder.ts` says: who
-was seen asking, and who answers. For each line `ID TO TO-PORT SECONDS [FROM]` of standard input it asks
-so itself, and prints `ID` and what became of it: `passed COOKIE`, `dropped`, `damaged` or an error.
+For each line `ID NAMESPACE PROTOCOL TO TO-PORT SECONDS [FROM]` of standard input it asks so, and prints
+`ID` and what became of it: `passed` with what was answered, `dropped`, `damaged` or an error.
 
-What is not as RFC 9260 wants it (the checksum, the verification tag) is not answered, and an answer
-that is not is damaged: a translation that forgets the checksum shows itself.
+The kernel need not speak SCTP: it is the first exchange of an association, by raw sockets. Every INIT to
+one of the ports is answered by an INIT-ACK, whose cookie says what `responder.ts` says: who was seen
+asking, and who answers. What is not as RFC 9260 wants it (the checksum, the verification tag) is not
+answered, and an answer that is not is damaged: a translation that forgets the checksum shows itself.
 """
+import ctypes
 import os
 import select
 import socket
@@ -17,6 +19,9 @@ import sys
 import time
 
 SCTP = 132
+
+# <sched.h>
+CLONE_NEWNET = 0x40000000
 INIT, INIT_ACK, COOKIE = 1, 2, 7
 
 # IP_RECVERR and IPV6_RECVERR (ip(7), ipv6(7)), which Python has no names for.
@@ -67,45 +72,114 @@ def receive(raw):
 
 
 class Asked:
-    """One INIT, and the wait for what comes back."""
+    """A question that waits for its answer."""
 
-    asked = 0
-
-    def __init__(self, number, to, to_port, seconds, own=None):
-        self.number, self.to_port = number, int(to_port)
-        self.from_port = 40000 + Asked.asked % 20000
-        Asked.asked += 1
-        self.tag = int.from_bytes(os.urandom(4), "big") | 1
+    def __init__(self, number, socket_type, protocol, to, to_port, seconds, own=None):
+        self.number, self.to, self.to_port = number, to, int(to_port)
         self.until = time.monotonic() + float(seconds)
         family = socket.AF_INET6 if ":" in to else socket.AF_INET
-        self.raw = socket.socket(family, socket.SOCK_RAW, SCTP)
-        self.raw.setblocking(False)
+        self.socket = socket.socket(family, socket_type, protocol)
+        self.socket.setblocking(False)
+        self.is_connecting = False
         self.failure = None
         try:
-            self.raw.setsockopt(*RECEIVE_ERRORS[family], 1)
             if own is not None:
-                self.raw.bind((own, 0))
-            self.raw.connect((to, 0))
-            self.raw.send(make_packet(self.from_port, self.to_port, 0, INIT, self.tag))
+                self.socket.bind((own, 0))
+            self.begin()
         except OSError as error:
             self.failure = error.strerror
 
-    def result(self, is_readable):
+    def result(self, is_ready):
         """None as long as there is none."""
-        found = self.failure or is_readable and (self.rejection() or self.answer())
-        return found or ("dropped" if time.monotonic() > self.until else None)
+        if self.failure is None and is_ready:
+            try:
+                found = self.read()
+                if found is not None:
+                    return found
+            except OSError as error:
+                self.failure = error.strerror
+        return self.failure or ("dropped" if time.monotonic() > self.until else None)
+
+
+class AskedByTcp(Asked):
+    def __init__(self, number, *args):
+        super().__init__(number, socket.SOCK_STREAM, 0, *args)
+
+    def begin(self):
+        self.is_connecting = True
+        try:
+            self.socket.connect((self.to, self.to_port))
+        except BlockingIOError:
+            pass
+
+    def read(self):
+        if not self.is_connecting:
+            return "passed " + self.socket.recv(65535).decode().strip()
+        failure = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if failure:
+            return os.strerror(failure)
+        self.is_connecting = False
+        self.socket.send(b"hello\n")
+        return None
+
+
+class AskedByUdp(Asked):
+    def __init__(self, number, *args):
+        super().__init__(number, socket.SOCK_DGRAM, 0, *args)
+
+    def begin(self):
+        # A connected socket hears of rejections.
+        self.socket.connect((self.to, self.to_port))
+        self.socket.send(b"hello\n")
+
+    def read(self):
+        return "passed " + self.socket.recv(65535).decode().strip()
+
+
+class AskedBySctp(Asked):
+    asked = 0
+
+    def __init__(self, number, *args):
+        self.from_port = 40000 + AskedBySctp.asked % 20000
+        AskedBySctp.asked += 1
+        self.tag = int.from_bytes(os.urandom(4), "big") | 1
+        super().__init__(number, socket.SOCK_RAW, SCTP, *args)
+
+    def begin(self):
+        self.socket.setsockopt(*RECEIVE_ERRORS[self.socket.family], 1)
+        self.socket.connect((self.to, 0))
+        self.socket.send(make_packet(self.from_port, self.to_port, 0, INIT, self.tag))
+
+    def read(self):
+        return self.rejection() or self.answer()
 
     def rejection(self):
-        """Any socket between two addresses hears of any rejection: the packet tells whose it is."""
+        """Any raw socket between two addresses hears of any rejection: the packet tells whose it is."""
         while True:
             try:
-                data, about, _, _ = self.raw.recvmsg(65535, 1024, socket.MSG_ERRQUEUE)
+                data, about, _, _ = self.socket.recvmsg(65535, 1024, socket.MSG_ERRQUEUE)
             except OSError:
                 return None
             if struct.unpack("!H", data[:2])[0] == self.from_port:
                 return os.strerror(struct.unpack("=I", about[0][2][:4])[0])
 
     def answer(self):
+        try:
+            data, _ = receive(self.socket)
+        except OSError:
+            # The rejection of another one, told here as well.
+            return None
+        found = read_packet(data)
+        if found is None:
+            return "damaged" if struct.unpack("!H", data[2:4])[0] == self.from_port else None
+        is_answer = found[:4] == (self.to_port, self.from_port, self.tag, INIT_ACK)
+        return "passed " + found[5] if is_answer else None
+
+
+KINDS = {"tcp": AskedByTcp, "udp": AskedByUdp, "sctp": AskedBySctp}
+
+
+def answer(self):
         try:
             data, _ = receive(self.raw)
         except OSError:
@@ -116,6 +190,15 @@ class Asked:
             return "damaged" if struct.unpack("!H", data[2:4])[0] == self.from_port else None
         is_answer = found[:4] == (self.to_port, self.from_port, self.tag, INIT_ACK)
         return "passed " + found[5] if is_answer else None
+
+
+def enter(namespace):
+    """A socket stays where it was made, wherever the process goes (network_namespaces(7))."""
+    file = os.open(f"/run/netns/{namespace}", os.O_RDONLY)
+    failed = ctypes.CDLL(None, use_errno=True).setns(file, CLONE_NEWNET)
+    os.close(file)
+    if failed:
+        raise OSError(ctypes.get_errno(), "setns")
 
 
 def answer(raw, name, ports):
@@ -132,13 +215,20 @@ def answer(raw, name, ports):
         pass
 
 
-def main(name, *ports):
-    answering = [socket.socket(family, socket.SOCK_RAW, SCTP)
-                 for family in (socket.AF_INET, socket.AF_INET6)]
-    asked, rest = {}, b""
+def main(places, *ports):
+    answering = {}
+    for place in places.split(","):
+        namespace, label = place.split("=")
+        enter(namespace)
+        for family in RECEIVE_ERRORS:
+            answering[socket.socket(family, socket.SOCK_RAW, SCTP)] = label
+    asked, rest = set(), b""
     print("ready", flush=True)
     while True:
-        readable = select.select([0, *answering, *asked], [], [], 0.05 if asked else None)[0]
+        connecting = [one.socket for one in asked if one.is_connecting]
+        waiting = [one.socket for one in asked if not one.is_connecting]
+        readable, writable, _ = select.select(
+            [0, *answering, *waiting], connecting, [], 0.05 if asked else None)
         if 0 in readable:
             # Lines that a buffer holds already, select would not see.
             text = os.read(0, 65536)
@@ -146,17 +236,18 @@ def main(name, *ports):
                 return
             *lines, rest = (rest + text).split(b"\n")
             for line in lines:
-                one = Asked(*line.decode().split())
-                asked[one.raw] = one
-        for raw in answering:
+                number, namespace, protocol, *args = line.decode().split()
+                enter(namespace)
+                asked.add(KINDS[protocol](number, *args))
+        for raw, label in answering.items():
             if raw in readable:
-                answer(raw, name, {int(port) for port in ports})
-        for raw, one in list(asked.items()):
-            result = one.result(raw in readable)
+                answer(raw, label, {int(port) for port in ports})
+        for one in list(asked):
+            result = one.result(one.socket in readable or one.socket in writable)
             if result is not None:
                 print(one.number, result, flush=True)
-                raw.close()
-                del asked[raw]
+                one.socket.close()
+                asked.remove(one)
 
 
 main(*sys.argv[1:])

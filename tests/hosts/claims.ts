@@ -45,6 +45,7 @@ const AT_ONCE = 12;
 export async function resultsOf<Item, Result>(
   items: readonly Item[],
   work: (item: Item) => Promise<Result>,
+  atOnce = AT_ONCE,
 ): Promise<readonly (readonly [Item, Result])[]> {
   const results: (readonly [Item, Result])[] = [];
   const waiting = [...items.entries()];
@@ -54,7 +55,7 @@ export async function resultsOf<Item, Result>(
       results[index] = [item, await work(item)];
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, go));
+  await Promise.all(Array.from({ length: atOnce }, go));
   return results;
 }
 

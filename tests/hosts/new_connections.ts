@@ -12,7 +12,7 @@ const [address = "", port = ""] = Deno.args;
 const AT_ONCE = 2;
 
 /** Milliseconds after which a question or its answer is taken to be lost. */
-const PATIENCE = 1000;
+const PATIENCE = 3000;
 
 const seen: Record<string, number> = {};
 const text = new TextEncoder();

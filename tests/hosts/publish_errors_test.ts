@@ -12,6 +12,7 @@ import { hostTest } from "./requirements.ts";
 import { mustRun, run } from "./run_program.ts";
 import { bare, isIpv6, type TestNetwork } from "./test_network.ts";
 import { makeTopology, place, type Topology } from "./topology.ts";
+import { trustEveryone } from "./trust_everyone.ts";
 import { arrivals } from "./witness.ts";
 
 /** The guest sends much by TCP, much at once by UDP, and has nothing on the last. */
@@ -29,7 +30,8 @@ function portOf({ bridge }: TestNetwork, port: number): number {
   return 100 * Number(bridge.slice(2)) + port;
 }
 
-function publishingAll(network: TestNetwork): TestNetwork {
+/** @param onLocalhost Not where firewalld is: `publish_localhost_test.ts`. */
+function publishingAll(network: TestNetwork, onLocalhost: boolean): TestNetwork {
   const [v4 = "", v6 = ""] = (network.guests[`${network.name}-a`] ?? []).map(bare);
   return publishing(
     network,
@@ -38,7 +40,7 @@ function publishingAll(network: TestNetwork): TestNetwork {
         proto,
         port: portOf(network, port),
         to: `${guest}:${port}`,
-        ...(guest === v4 ? { localhost: "yes" } as const : {}),
+        ...(guest === v4 && onLocalhost ? { localhost: "yes" } as const : {}),
       }))
     ),
   );
@@ -54,7 +56,7 @@ function startSenders({ atEnd }: Topology, { namespace }: Place): void {
   atEnd.use(startInNamespace(namespace, ["socat", udp ?? "", send(AT_ONCE)]));
 }
 
-/** How many bytes come back when the place asks; fewer, when for a second no more come. */
+/** How many bytes come back when the place asks; fewer, when no more come for some time. */
 async function received(
   { namespace }: Place,
   protocol: "TCP" | "UDP",
@@ -66,12 +68,15 @@ async function received(
     ? [6, (address: string): string => `[${address}]`] as const
     : [4, (address: string): string => address] as const;
   const socket = `${protocol}${family}:${bracket(to)}:${port},bind=${bracket(from)}`;
-  const script = 'echo hello | socat -T 1 -t 1 - "$1" | wc -c';
-  return Number((await run(["sh", "-c", script, "sh", socket], { namespace })).stdout);
+  // Datagrams have no end: it has to be waited for.
+  const seconds = protocol === "TCP" ? "5" : "1";
+  const script = 'echo hello | socat -T "$2" -t "$2" - "$1" | wc -c';
+  return Number((await run(["sh", "-c", script, "sh", socket, seconds], { namespace })).stdout);
 }
 
 for (const backend of BACKENDS) {
   const { name, tools } = backend;
+  const onLocalhost = backend.firewalld === undefined;
   hostTest({
     name: `${name}: a guest behind a published port learns what the way to its client takes`,
     tools,
@@ -81,7 +86,8 @@ for (const backend of BACKENDS) {
       await showBridged(host, false);
       const far = await attachFarMachine(topology);
       const bridgewall = await openBridgewall(topology, backend);
-      await bridgewall.up(...NETWORKS.map(publishingAll));
+      await trustEveryone(bridgewall);
+      await bridgewall.up(...NETWORKS.map((network) => publishingAll(network, onLocalhost)));
       const cases = NETWORKS.flatMap((network) =>
         (["v4", "v6"] as const).map((over) => ({
           network,
@@ -99,11 +105,13 @@ for (const backend of BACKENDS) {
         const [first, second] = [far.first, far.second];
         assertEquals(await received(first, "TCP", first[over], at, portOf(network, BY_TCP)), MUCH);
         await knowsMtu(guest, first[over]);
-        // Nobody sends the first one again.
-        await received(second, "UDP", second[over], at, portOf(network, BY_UDP));
+        // Nobody sends again what is too large; the next is sent in pieces.
+        let size = 0;
+        for (let patience = 5; size < AT_ONCE && patience > 0; patience--) {
+          size = await received(second, "UDP", second[over], at, portOf(network, BY_UDP));
+        }
+        assertEquals(size, AT_ONCE);
         await knowsMtu(guest, second[over]);
-        const again = await received(second, "UDP", second[over], at, portOf(network, BY_UDP));
-        assertEquals(again, AT_ONCE);
       }));
       for (const [index, { network, over }] of cases.entries()) {
         await t.step(`${network.name} (IP${over})`, () => {
@@ -122,12 +130,13 @@ for (const backend of BACKENDS) {
       const { host, uplink } = topology;
       await showBridged(host, false);
       const bridgewall = await openBridgewall(topology, backend);
-      await bridgewall.up(...NETWORKS.map(publishingAll));
+      await trustEveryone(bridgewall);
+      await bridgewall.up(...NETWORKS.map((network) => publishingAll(network, onLocalhost)));
       await provePorts(
         t,
         NETWORKS.flatMap((network) =>
           (["v4", "v6"] as const).flatMap((over) => closedClaims(topology, network, over))
-        ),
+        ).filter(({ at }) => onLocalhost || at !== "127.0.0.1"),
         ["udp"],
       );
       for (const network of NETWORKS) {

@@ -2,7 +2,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { startResponder } from "./background.ts";
 import { BACKENDS } from "./backends.ts";
-import { type Bridgewall, openBridgewall } from "./bridgewall.ts";
+import { openBridgewall } from "./bridgewall.ts";
 import { showBridged } from "./bridged_to_firewall.ts";
 import { ISOLATED, NAT, NAT66, ROUTE } from "./five_networks.ts";
 import { ANSWERING_PORT, type Place } from "./namespace.ts";
@@ -19,6 +19,7 @@ import { hostTest } from "./requirements.ts";
 import { SCTP_TOOLS } from "./sctp.ts";
 import { bare, type TestNetwork } from "./test_network.ts";
 import { makeTopology, place, type Topology } from "./topology.ts";
+import { trustEveryone } from "./trust_everyone.ts";
 
 type Over = "v4" | "v6";
 
@@ -168,15 +169,6 @@ function claimsOfHostPorts(topology: Topology, over: Over): readonly PortClaim[]
   ];
 }
 
-/** Opens the host's own ports where something else than us may close them. */
-async function openHostPorts({ firewalld }: Bridgewall): Promise<void> {
-  if (firewalld === undefined) return;
-  for (const protocol of ["tcp", "udp"]) {
-    await firewalld.command("--permanent", "--zone=public", `--add-port=8080-8089/${protocol}`);
-  }
-  await firewalld.command("--reload");
-}
-
 for (const backend of BACKENDS) {
   const { name, tools } = backend;
   hostTest({
@@ -187,7 +179,7 @@ for (const backend of BACKENDS) {
       await using topology = await makeTopology(networks, EVERYWHERE);
       await showBridged(topology.host, false);
       const bridgewall = await openBridgewall(topology, backend);
-      await openHostPorts(bridgewall);
+      await trustEveryone(bridgewall);
       await bridgewall.up(NAT, ROUTE, ...published(topology));
       const guests = networks.map(({ name }) =>
         ["a", "b"].map((one) => topology.guest(`${name}-${one}`))

@@ -1,7 +1,8 @@
 /** 127.0.0.0/8 stays the host's own, also where its ports lead to guests. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
+import { ASKING_TOOLS, startAsking } from "./asking.ts";
 import { startResponder } from "./background.ts";
-import { BACKENDS } from "./backends.ts";
+import { BACKENDS, type BackendUnderTest } from "./backends.ts";
 import { openBridgewall } from "./bridgewall.ts";
 import { NAT, ROUTE } from "./five_networks.ts";
 import { ANSWERING_PORT, changeSetting, configure, type Place, setting } from "./namespace.ts";
@@ -9,7 +10,7 @@ import { answered, type PortClaim, provePorts, publishing } from "./published_po
 import { hostTest } from "./requirements.ts";
 import { firewallState } from "./ruleset.ts";
 import { bare, type TestNetwork } from "./test_network.ts";
-import { makeTopology, place, type Topology } from "./topology.ts";
+import { makeHost, makeTopology, place, type Topology } from "./topology.ts";
 import { SHORT_PATIENCE, udp } from "./traffic.ts";
 import { type Arrival, arrivals, startWitness, stopWitness } from "./witness.ts";
 
@@ -119,16 +120,32 @@ async function provePossible({ host, guest }: Topology): Promise<void> {
   await changeSetting(host, name, 0);
 }
 
+/** firewalld cannot tell whose connection it is before it accepts it, which is said before anything changes. */
+async function expectRefusal(backend: BackendUnderTest): Promise<void> {
+  await using host = await makeHost([NAT]);
+  const bridgewall = await openBridgewall(host, backend);
+  const before = await bridgewall.firewalld?.listings();
+  const { code, stderr } = await bridgewall.run(["up", await bridgewall.write(PUBLISHING)]);
+  assertEquals(code, 4, stderr);
+  assertMatch(stderr, /cannot lead port 127\.0\.0\.1:/);
+  assertMatch(stderr, /--backend nftables/);
+  assertEquals(await bridgewall.firewalld?.listings(), before);
+  assertEquals(await routing(host.host)(NAT.bridge), "0");
+}
+
 for (const backend of BACKENDS) {
   const { name, tools } = backend;
   hostTest({
     name: `${name}: nobody but the host itself reaches its 127.0.0.1`,
-    tools,
+    tools: [...tools, ...ASKING_TOOLS],
     body: async (t) => {
+      if (backend.firewalld !== undefined) return await expectRefusal(backend);
       await using topology = await makeTopology([NAT, ROUTE]);
       const { host } = topology;
       await using _host = await startResponder(host, [OF_HOST]);
-      await Promise.all(intruders(topology).map(([, from, by]) => forgetLoopback(from, by)));
+      const asking = intruders(topology);
+      await startAsking(topology, [place(host, []), ...asking.map(([, from]) => from)]);
+      await Promise.all(asking.map(([, from, by]) => forgetLoopback(from, by)));
       await t.step("without rules a guest is heard there", () => provePossible(topology));
       const bridgewall = await openBridgewall(topology, backend);
       const before = await firewallState(host);

@@ -1,5 +1,5 @@
 /** Many ports at once: the first and the last lead there, and the ones beside them do not. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { BACKENDS } from "./backends.ts";
 import { openBridgewall } from "./bridgewall.ts";
 import { NAT66 } from "./five_networks.ts";
@@ -16,6 +16,7 @@ import { firewallState } from "./ruleset.ts";
 import { SCTP_TOOLS } from "./sctp.ts";
 import { bare } from "./test_network.ts";
 import { makeTopology, type Topology } from "./topology.ts";
+import { trustEveryone } from "./trust_everyone.ts";
 
 /** Ports of the host, and the first one of the guest that they lead to. */
 interface Range {
@@ -26,12 +27,21 @@ interface Range {
   readonly guest: "a" | "b";
   /** Published on one address alone. */
   readonly isBound?: true;
+  /** firewalld leads at most 128 ports to other ones. */
+  readonly isRefused?: true;
 }
 
 const RANGES: readonly Range[] = [
   { says: "the same ports", first: 20_000, last: 29_999, guestFirst: 20_000, guest: "a" },
   { says: "a few others", first: 5060, last: 5062, guestFirst: 6060, guest: "b" },
-  { says: "many others", first: 31_000, last: 31_499, guestFirst: 41_000, guest: "a" },
+  {
+    says: "many others",
+    first: 31_000,
+    last: 31_499,
+    guestFirst: 41_000,
+    guest: "a",
+    isRefused: true,
+  },
   { says: "overlapping others", first: 9100, last: 9104, guestFirst: 9102, guest: "a" },
   { says: "of one address", first: 9000, last: 9010, guestFirst: 9000, guest: "b", isBound: true },
 ];
@@ -65,13 +75,16 @@ function target(guest: Range["guest"], over: "v4" | "v6", port: number): string 
   return over === "v4" ? `${address}:${port}` : `[${address}]:${port}`;
 }
 
-function rangesOf({ uplink: { host4, host6 } }: Topology): ReturnType<typeof publishing> {
+function rangesOf(
+  { uplink: { host4, host6 } }: Topology,
+  ranges: readonly Range[],
+): ReturnType<typeof publishing> {
   const families = [["v4", host4], ["v6", host6]] as const;
   return publishing(
     NAT66,
     PROTOCOLS.flatMap((proto) =>
       families.flatMap(([over, address]) => [
-        ...RANGES.map(({ first, last, guestFirst, guest, isBound }) => ({
+        ...ranges.map(({ first, last, guestFirst, guest, isBound }) => ({
           proto,
           port: `${first}-${last}`,
           to: target(guest, over, guestFirst),
@@ -83,12 +96,16 @@ function rangesOf({ uplink: { host4, host6 } }: Topology): ReturnType<typeof pub
   );
 }
 
-function claimsOf(topology: Topology, over: "v4" | "v6"): readonly PortClaim[] {
+function claimsOf(
+  topology: Topology,
+  ranges: readonly Range[],
+  over: "v4" | "v6",
+): readonly PortClaim[] {
   const { uplink, uplink: { outside }, secondUplink, secondUplink: { outside: second } } = topology;
   const at = over === "v4" ? uplink.host4 : uplink.host6;
   const elsewhere = over === "v4" ? secondUplink.host4 : secondUplink.host6;
   const from = outside;
-  return RANGES.flatMap((range) => {
+  return ranges.flatMap((range) => {
     const { says, first, guestFirst, guest, isBound } = range;
     const by = `${NAT66.name}-${guest}`;
     return [
@@ -145,13 +162,26 @@ for (const backend of BACKENDS) {
     body: async (t) => {
       await using topology = await makeTopology([NAT66], LISTENING);
       const bridgewall = await openBridgewall(topology, backend);
+      await trustEveryone(bridgewall);
       const before = await firewallState(topology.host);
-      await bridgewall.up(rangesOf(topology));
+      const ranges = RANGES.filter(({ isRefused }) =>
+        !isRefused || backend.firewalld === undefined
+      );
+      if (ranges.length < RANGES.length) {
+        await t.step("many other ports are refused", async () => {
+          const path = await bridgewall.write(rangesOf(topology, RANGES));
+          const { code, stderr } = await bridgewall.run(["up", path]);
+          assertEquals(code, 4, stderr);
+          assertMatch(stderr, /31000-31499.*at most 128/);
+          assertEquals(await firewallState(topology.host), before);
+        });
+      }
+      await bridgewall.up(rangesOf(topology, ranges));
       const guests = ["a", "b"].map((one) => topology.guest(`${NAT66.name}-${one}`));
       const protocols = await startProtocols(topology, guests, LISTENING);
       await provePorts(t, [
-        ...claimsOf(topology, "v4"),
-        ...claimsOf(topology, "v6"),
+        ...claimsOf(topology, ranges, "v4"),
+        ...claimsOf(topology, ranges, "v6"),
         ...sharedClaims(topology, "answered"),
       ], protocols);
       const specs = PROTOCOLS.map((proto) => `${FIRST}/${proto}`);

@@ -10,6 +10,7 @@ import { hostTest } from "./requirements.ts";
 import { bare } from "./test_network.ts";
 import { makeTopology, type Topology } from "./topology.ts";
 import { tcp, udp } from "./traffic.ts";
+import { trustEveryone } from "./trust_everyone.ts";
 
 const [GUEST = "", GUEST6 = ""] = (NAT66.guests[`${NAT66.name}-a`] ?? []).map(bare);
 
@@ -66,9 +67,15 @@ for (const backend of BACKENDS) {
       const { uplink: { outside } } = topology;
       const container = await attachContainer(topology, ["10.0.0.5", "fd00:3::5"]);
       const bridgewall = await openBridgewall(topology, backend);
+      await trustEveryone(bridgewall);
       const to = `${GUEST}:${ANSWERING_PORT}`;
       await bridgewall.up(publishing(NAT66, [
-        { proto: "tcp", port: 8080, to, localhost: "yes" },
+        {
+          proto: "tcp",
+          port: 8080,
+          to,
+          ...(backend.firewalld === undefined ? { localhost: "yes" } : {}),
+        },
         { proto: "tcp", port: 8080, to: `[${GUEST6}]:${ANSWERING_PORT}` },
         { proto: "udp", port: 5353, to, address: "203.0.113.1" },
         { proto: "tcp", port: "20000-20999", to: GUEST },
@@ -86,7 +93,7 @@ for (const backend of BACKENDS) {
         const { networks: [{ published }], masquerade } = await readStatus(bridgewall);
         const common = { protocol: "tcp", address: null, localhost: false, runtime: false };
         assertEquals(published.map(({ traffic: _traffic, ...rest }) => rest), [
-          { ...common, port: "8080", to, localhost: true },
+          { ...common, port: "8080", to, localhost: backend.firewalld === undefined },
           { ...common, port: "8080", to: `[${GUEST6}]:${ANSWERING_PORT}` },
           { ...common, port: "5353", to, protocol: "udp", address: "203.0.113.1" },
           { ...common, port: "20000-20999", to: `${GUEST}:20000-20999` },
@@ -103,7 +110,7 @@ for (const backend of BACKENDS) {
         const { stdout } = await bridgewall.succeed(["status"]);
         for (
           const words of [
-            "8080/tcp and 127.0.0.1 +192",
+            backend.firewalld === undefined ? "8080/tcp and 127.0.0.1 +192" : "8080/tcp +192",
             "203.0.113.1:5353/udp",
             "10.0.0.0/24",
             "fd00:3::/64",

@@ -176,7 +176,10 @@ function guestsOf({ guest }: Topology, networks: readonly TestNetwork[]): readon
   return networks.flatMap(({ guests }) => Object.keys(guests).map(guest));
 }
 
-for (const backend of BACKENDS) {
+/** firewalld has tests of its own for this: who may not leave a network hears something else there. */
+const WITHOUT_FIREWALLD = BACKENDS.filter(({ firewalld }) => firewalld === undefined);
+
+for (const backend of WITHOUT_FIREWALLD) {
   const { name, tools } = backend;
   hostTest({
     name: `${name}: a published port is reached from everywhere, in every mode`,

@@ -2,7 +2,8 @@
 import { assertEquals } from "@std/assert";
 import { resultsOf } from "./claims.ts";
 import type { Place } from "./namespace.ts";
-import { kernelTranslatesSctp, sctp, startSctp } from "./sctp.ts";
+import { ask, canAsk, startAsking } from "./asking.ts";
+import { kernelTranslatesSctp } from "./sctp.ts";
 import type { TestNetwork } from "./test_network.ts";
 import { place, type Topology } from "./topology.ts";
 import { type Probed, type ProbeOptions, SHORT_PATIENCE, tcp, udp } from "./traffic.ts";
@@ -13,10 +14,16 @@ export const PROTOCOLS = ["tcp", "udp", "sctp"] as const;
 /** One of {@linkcode PROTOCOLS}. */
 export type Protocol = (typeof PROTOCOLS)[number];
 
-/** A probe for each protocol. */
-export const PROBES: Readonly<
-  Record<Protocol, (from: Place, to: string, options?: ProbeOptions) => Promise<Probed>>
-> = { tcp, udp, sctp };
+/** A probe by that protocol; where nobody has started the sender, none by SCTP. */
+export async function probe(
+  protocol: Protocol,
+  from: Place,
+  to: string,
+  options?: ProbeOptions,
+): Promise<Probed> {
+  if (protocol === "sctp" || canAsk(from)) return await ask(protocol, from, to, options);
+  return await (protocol === "tcp" ? tcp : udp)(from, to, options);
+}
 
 /** The attributes of a `<bridgewall:publish>`. */
 export interface Publication {
@@ -41,17 +48,16 @@ export function publishing(network: TestNetwork, ports: readonly Publication[]):
   return { ...network, more: network.more + metadata };
 }
 
-/** The protocols that the kernel can translate; where that is SCTP, these and all around the host speak it. */
+/** Lets these and all around the host ask; the protocols that the kernel can translate. */
 export async function startProtocols(
   topology: Topology,
   guests: readonly Place[],
   ports?: readonly number[],
 ): Promise<readonly Protocol[]> {
-  if (!await kernelTranslatesSctp(topology)) return ["tcp", "udp"];
   const { host, uplink, secondUplink } = topology;
   const around = [place(host, []), uplink.outside, secondUplink.outside];
-  await startSctp(topology, [...around, ...guests], ports);
-  return PROTOCOLS;
+  await startAsking(topology, [...around, ...guests], ports);
+  return await kernelTranslatesSctp(topology) ? PROTOCOLS : ["tcp", "udp"];
 }
 
 /** One claim about one port, for each protocol. */
@@ -94,7 +100,9 @@ export async function provePorts(
     (claim.protocols ?? protocols).filter((protocol) => protocols.includes(protocol))
       .map((protocol) => ({ ...claim, protocol }))
   );
-  for (const [{ says, protocol, at, port, expect }, found] of await resultsOf(single, ask)) {
+  const atOnce = claims.every(({ from }) => canAsk(from)) ? MANY : undefined;
+  const results = await resultsOf(single, probeClaim, atOnce);
+  for (const [{ says, protocol, at, port, expect }, found] of results) {
     const family = at.includes(":") ? "IPv6" : "IPv4";
     await t.step(
       `${says} (${protocol}, ${family})`,
@@ -103,9 +111,12 @@ export async function provePorts(
   }
 }
 
-function ask(
+/** As many questions at once as processes that ask can take: nothing has to be started for them. */
+const MANY = 60;
+
+async function probeClaim(
   { from, at, port, as, protocol, expect }: PortClaim & { readonly protocol: Protocol },
 ): Promise<Probed> {
   const patience = expect === "dropped" ? SHORT_PATIENCE : undefined;
-  return PROBES[protocol](from, at, { port, from: as, patience });
+  return await probe(protocol, from, at, { port, from: as, patience });
 }

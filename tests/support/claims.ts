@@ -2,6 +2,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { stringify } from "@std/xml";
 import type { RemovalGroup } from "../../core/change/change.ts";
+import { formatSubnet } from "../../core/address.ts";
+import { recordedPrefixes } from "../../core/policy/masquerade.ts";
 import { MASQUERADE } from "../../core/policy/policy.ts";
 import { formatRecord, parseRecord } from "../../core/record/record_xml.ts";
 import type { Frame } from "./disturbance.ts";
@@ -12,8 +14,8 @@ import {
   startFirewalld,
   stopFirewalld,
 } from "./model_firewalld.ts";
-import { misledConnections } from "./model_conntrack.ts";
 import { copyWorld, describeRules, describeWorld, emptyWorld, type World } from "./model_host.ts";
+import { assertRightPorts, STILL_OPEN } from "./port_claims.ts";
 import {
   FIREWALLD,
   type Ground,
@@ -65,27 +67,6 @@ export async function assertUsable(
   assertEquals(left && describeWorld(left), right && describeWorld(right));
 }
 
-/**
- * No connection goes on to whom no port leads any more, and no guest reaches 127.0.0.0/8 of the host: or it
- * was said.
- *
- * What iptables and firewalld make of ports no model tells yet (see `model_conntrack.ts`).
- */
-export function assertRightPorts(world: World, said: readonly string[] = []): void {
-  const isNft = [...world.files].every(([name, text]) =>
-    parseRecord(text, name).backend === "nftables"
-  );
-  if (!isNft) return;
-  if (!said.some((text) => text.startsWith("Connections that began before"))) {
-    assertEquals(misledConnections(world.connections, world.ruleset), []);
-  }
-  if (!said.some((text) => text.startsWith(STILL_OPEN))) {
-    assert(world.localRouting.size === 0 || world.ruleset.has("chain guard"), "nobody on guard");
-  }
-}
-
-const STILL_OPEN = "Guests of a bridge may reach 127.0.0.0/8 of the host";
-
 /** The world without any network, and what was said beside that. */
 async function takeAllDown(
   world: World,
@@ -93,15 +74,24 @@ async function takeAllDown(
 ): Promise<{ readonly bare: World; readonly said: readonly string[] }> {
   const bare = copyWorld(world);
   const { said } = await takeTurn(bare, { ground, work: takeDown() });
-  const prefixes = [...bare.files.get(MASQUERADE)?.matchAll(/<prefix address="([^"]+)"/g) ?? []]
-    .map(([, prefix = ""]) => prefix);
-  const more = prefixes.length === 0
-    ? []
-    : (await takeTurn(bare, { ground, work: masqueradeAgain("remove", ...prefixes) })).said;
+  const more = await forgetPrefixes(bare, ground);
   return {
     bare,
     said: [...said, ...more].filter((text) => !USUAL.test(text)),
   };
+}
+
+/** Prefixes are removed where they are, whatever else would be used. */
+async function forgetPrefixes(world: World, ground: Ground): Promise<readonly string[]> {
+  const record = recordOf(world, MASQUERADE);
+  if (record === undefined) return [];
+  const held = [...GROUNDS, FIREWALLD, PF].find(({ backend }) => backend === record.backend);
+  const prefixes = recordedPrefixes(record).map(formatSubnet);
+  const { said } = await takeTurn(world, {
+    ground: { ...ground, backend: held?.backend ?? ground.backend },
+    work: masqueradeAgain("remove", ...prefixes),
+  });
+  return said;
 }
 
 const USUAL = /^(Network "\w+" is down$|Put back what|\S+ is not masqueraded any more$)/;

@@ -49,38 +49,54 @@ function onGround(ground: Ground, works: Works): readonly Case[] {
   }));
 }
 
-/** Ports that are published, sent elsewhere and taken back. */
+const [WEB, SECURE, NAMES] = [
+  "8080:10.0.0.10:80/tcp",
+  "8443:10.0.0.10:443/tcp",
+  "5300:10.0.0.10:53/udp",
+] as const;
+
+/** Ports that are published, sent elsewhere and taken back, as every backend can. */
 export function portCases(ground: Ground): readonly Case[] {
-  const [first, second] = ["8080:10.0.0.10:80/tcp", "8443:10.0.0.10:443/tcp"];
-  const web = bringUp("web", "second");
+  const shop = bringUp("shop", "second");
   return onGround(ground, [
-    ["up of a network with ports", [bringUp("second")], bringUp("web")],
-    ["up that sends a port elsewhere", [web], bringUp("moved")],
-    ["up that publishes nothing any more", [web], bringUp("nat")],
+    ["up of a network with ports", [bringUp("second")], bringUp("shop")],
+    ["up that sends a port elsewhere", [shop], bringUp("moved")],
+    ["up that publishes nothing any more", [shop], bringUp("nat")],
     ["up of a network that only a port leads to", [bringUp("second")], bringUp("lab")],
-    ["up again of a network that was given a port", [
-      web,
-      publishPorts("5300:10.0.0.10:53/udp"),
-    ], bringUp("web")],
-    ["publish of the first port", [bringUp("nat", "second")], publishPorts(first)],
-    ["publish of the first port by 127.0.0.1", [bringUp("nat")], publishLocally(first)],
-    ["publish of one port more", [web], publishPorts("5300:10.0.0.10:53/udp")],
-    ["publish of a range beside a port", [web], publishPorts("5200-5400:10.0.0.10/udp")],
-    ["publish that sends a port elsewhere", [web], publishLocally("8080:10.0.0.11:80/tcp")],
-    ["publish that leaves 127.0.0.1 out", [web], publishPorts(first)],
-    ["publish of what is published", [web], publishLocally(first)],
-    ["unpublish of one of two ports", [web], unpublishPorts("8443/tcp")],
-    ["unpublish of the port on 127.0.0.1", [web], unpublishPorts("8080/tcp")],
-    ["unpublish of all ports", [web], unpublishPorts(first, second)],
-    ["down of a network with ports", [web], takeDown("one")],
-    ["down of the last network, with ports", [bringUp("web")], takeDown()],
-    ["reload of networks with ports", [web], reloadAgain()],
+    ["up again of a network that was given a port", [shop, publishPorts(NAMES)], bringUp("shop")],
+    ["publish of the first port", [bringUp("nat", "second")], publishPorts(WEB)],
+    ["publish of one port more", [shop], publishPorts(NAMES)],
+    ["publish of a range beside a port", [shop], publishPorts("5200-5400:10.0.0.10/udp")],
+    ["publish that sends a port elsewhere", [shop], publishPorts("8080:10.0.0.11:80/tcp")],
+    ["publish of what is published", [shop], publishPorts(WEB)],
+    ["unpublish of one of two ports", [shop], unpublishPorts("8443/tcp")],
+    ["unpublish of all ports", [shop], unpublishPorts(WEB, SECURE)],
+    ["down of a network with ports", [shop], takeDown("one")],
+    ["down of the last network, with ports", [bringUp("shop")], takeDown()],
+    ["reload of networks with ports", [shop], reloadAgain()],
   ]);
 }
 
-/** Prefixes that come and go, first, last, and beside networks. */
+/** Ports of 127.0.0.1 as well, which not every backend takes. */
+export function localPortCases(ground: Ground): readonly Case[] {
+  const web = bringUp("web", "second");
+  return onGround(ground, [
+    ["up of a network with ports on 127.0.0.1", [bringUp("second")], bringUp("web")],
+    ["up that leaves 127.0.0.1 out", [web], bringUp("moved")],
+    ["publish of the first port on 127.0.0.1", [bringUp("nat")], publishLocally(WEB)],
+    ["publish of one port more beside 127.0.0.1", [web], publishPorts(NAMES)],
+    ["publish that sends 127.0.0.1 elsewhere", [web], publishLocally("8080:10.0.0.11:80/tcp")],
+    ["publish that leaves 127.0.0.1 out", [web], publishPorts(WEB)],
+    ["unpublish of the port on 127.0.0.1", [web], unpublishPorts("8080/tcp")],
+    ["unpublish of all ports and 127.0.0.1", [web], unpublishPorts(WEB, SECURE)],
+    ["down of a network on 127.0.0.1", [web], takeDown("one")],
+  ]);
+}
+
+/** Prefixes that come and go, first, last, and beside networks; of IPv6 only where that can be. */
 export function masqueradeCases(ground: Ground): readonly Case[] {
-  const [one, other, six] = ["10.9.0.0/16", "10.8.0.0/24", "fd09::/64"];
+  const [one, other] = ["10.9.0.0/16", "10.8.0.0/24"];
+  const six = ground.backend === "pf" ? "10.7.0.0/24" : "fd09::/64";
   const add = masqueradeAgain("add", one);
   const both = masqueradeAgain("add", one, six);
   const nat = bringUp("nat", "second");
@@ -93,9 +109,24 @@ export function masqueradeCases(ground: Ground): readonly Case[] {
     ["masquerade remove beside networks", [nat, both], masqueradeAgain("remove", one, six)],
     ["masquerade remove of all there is", [add], masqueradeAgain("remove", one)],
     ["up of the first network beside prefixes", [add], bringUp("nat")],
-    ["down of the last network beside prefixes", [add, bringUp("web")], takeDown()],
+    ["down of the last network beside prefixes", [add, bringUp("shop")], takeDown()],
     ["reload of networks and prefixes", [nat, both], reloadAgain()],
   ]);
+}
+
+/** Networks with ports and prefixes that move to another program. */
+export function portMoves(from: Ground, to: Ground): readonly Case[] {
+  const before = [bringUp("web", "second"), masqueradeAgain("add", "10.9.0.0/16", "fd09::/64")]
+    .map((work) => ({ ground: from, work }));
+  return [
+    { says: "reload of ports and prefixes", work: reloadAgain() },
+    { says: "reload of one with ports", work: reloadAgain("one") },
+    { says: "up that sends a port elsewhere", work: bringUp("moved") },
+  ].map(({ says, work }) => ({
+    says: `${says} from ${from.name} to ${to.name}`,
+    before,
+    turn: { ground: to, work },
+  }));
 }
 
 /** Commands that move networks, after three of them came up elsewhere. */

@@ -1,8 +1,9 @@
 /** The claims of a command for which each of its effects is disturbed, as tests. */
 import { assert, assertEquals } from "@std/assert";
-import { assertDone, assertMended, assertRightPorts, assertWhole } from "./claims.ts";
+import { assertDone, assertMended, assertWhole } from "./claims.ts";
 import { type Case, disturb, frameOf, isRefusal, lasting, once } from "./disturbance.ts";
 import { describeWorld, Killed } from "./model_host.ts";
+import { assertRightPorts } from "./port_claims.ts";
 
 /** A command after which each network is as before or as wanted. */
 export function testEveryEffect(one: Case): void {

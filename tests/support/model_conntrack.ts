@@ -1,5 +1,6 @@
 /** Connections of a host in memory: what clients begin, and what conntrack(8) lists and deletes. */
 import type { CommandResult } from "../../core/command.ts";
+import type { Tables } from "./model_iptables.ts";
 import type { Ruleset } from "./model_nft.ts";
 
 /** Each as `conntrack -L` prints it. */
@@ -22,8 +23,27 @@ const ASKED: readonly (readonly [protocol: string, client: string, host: string,
     ["udp", "203.0.113.9", "192.0.2.1", 5300],
   ];
 
-/** Where the rules send a client that asks for a port of the host: to a guest, or to the host itself. */
-function targetOf(ruleset: Ruleset, protocol: string, host: string, port: number): string {
+/** A packet to a port of the host. */
+interface Asked {
+  readonly protocol: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The rules that send packets elsewhere: of nft, and of each program of iptables. */
+export interface Translating {
+  readonly ruleset: Ruleset;
+  readonly tables: ReadonlyMap<unknown, Tables>;
+}
+
+/** Where the rules send a client that asks for a port of the host, to a guest or to the host itself. */
+function targetOf({ ruleset, tables }: Translating, asked: Asked): string {
+  return targetOfNft(ruleset, asked) ??
+    [...tables.values()].flatMap((own) => targetOfTables(own, asked) ?? [])[0] ??
+    `${asked.host} . ${asked.port}`;
+}
+
+function targetOfNft(ruleset: Ruleset, { protocol, host, port }: Asked): string | undefined {
   const asked = [
     ["publish_ipv4", `${host} . ${protocol} . ${port}`],
     ...(host === "127.0.0.1" ? [] : [["publish_any_ipv4", `${protocol} . ${port}`]]),
@@ -31,13 +51,27 @@ function targetOf(ruleset: Ruleset, protocol: string, host: string, port: number
   const [found] = asked.flatMap(([map, key]) =>
     (ruleset.get(`map ${map}`) ?? []).filter((element) => element.startsWith(`${key} : `))
   );
-  return found?.split(" : ")[1] ?? `${host} . ${port}`;
+  return found?.split(" : ")[1];
+}
+
+const DNAT = /-p (\w+) .*--dport (\d+)(?::(\d+))? .*-j DNAT --to-destination ([\d.]+)(?::(\d+))?/;
+
+function targetOfTables(tables: Tables, { protocol, host, port }: Asked): string | undefined {
+  for (const rule of [...tables.get("nat")?.values() ?? []].flat()) {
+    const [, of, start = "", end = start, guest = "", to = String(port)] = DNAT.exec(rule) ?? [];
+    const isAddressed = rule.includes("! -d 127.0.0.0/8")
+      ? host !== "127.0.0.1"
+      : rule.includes(`-d ${host}/32`);
+    const isMeant = of === protocol && Number(start) <= port && port <= Number(end);
+    if (isMeant && isAddressed) return `${guest} . ${to}`;
+  }
+  return undefined;
 }
 
 /** The connections after every client has asked once more: one that goes on is not begun again. */
-export function beginConnections(connections: Connections, ruleset: Ruleset): Connections {
+export function beginConnections(connections: Connections, rules: Translating): Connections {
   const more = ASKED.map(([protocol, client, host, port]) => {
-    const [answering = "", from = ""] = targetOf(ruleset, protocol, host, port).split(" . ");
+    const [answering = "", from = ""] = targetOf(rules, { protocol, host, port }).split(" . ");
     return `${protocol} 6 100 src=${client} dst=${host} sport=40000 dport=${port} ` +
       `src=${answering} dst=${client} sport=${from} dport=40000 mark=0 use=1`;
   });
@@ -46,8 +80,8 @@ export function beginConnections(connections: Connections, ruleset: Ruleset): Co
 }
 
 /** Connections that these rules would not have begun so: they go on to whom no port leads by now. */
-export function misledConnections(connections: Connections, ruleset: Ruleset): Connections {
-  const right = beginConnections([], ruleset);
+export function misledConnections(connections: Connections, rules: Translating): Connections {
+  const right = beginConnections([], rules);
   return connections.filter((line) => !right.includes(line));
 }
 

@@ -120,6 +120,10 @@ function runSysctl(machine: Machine, args: readonly string[]): CommandResult {
     const others = [...machine.localRouting].filter((one) => one !== bridge);
     machine.localRouting = new Set(value === "1" ? [...others, bridge] : others);
   }
+  const [, asked] = /^-n net\/ipv4\/conf\/(\S+)\/route_localnet$/.exec(args.join(" ")) ?? [];
+  if (asked !== undefined) {
+    return { ...DONE, stdout: machine.localRouting.has(asked) ? "1\n" : "0\n" };
+  }
   return args.includes("-n") && machine.ipv6 ? { ...DONE, stdout: "1\n" } : DONE;
 }
 
@@ -134,6 +138,10 @@ function runNft(machine: Machine, args: readonly string[], script: string): Comm
   if (args.join(" ") === "list table inet firewalld") {
     const stdout = listFirewalldTable(machine.firewalld);
     return stdout === "" ? NO_TABLE : { ...DONE, stdout };
+  }
+  // What stands no model can list as nft does, but that nothing does.
+  if (args.includes("list") && args.includes("table") && machine.ruleset.size === 0) {
+    return NO_TABLE;
   }
   // firewalld's own table is what its model says of it.
   if (args[0] !== "-f" || script === "add table inet firewalld\n") return DONE;

@@ -1,4 +1,5 @@
 /** One command in a world in memory: what it ran, said and gave back. */
+import { commandKey } from "../../core/change/change.ts";
 import type { Command } from "../../core/command.ts";
 import type { CommandOutput, Context } from "../../core/commands/context.ts";
 import { down } from "../../core/commands/down.ts";
@@ -13,8 +14,10 @@ import { startProcess, type World } from "./model_host.ts";
 
 /** How a command went. */
 export interface Went {
-  /** Every program that was run: `nft add table …`, or the arguments. */
+  /** Every program that was run, with its arguments. */
   readonly ran: readonly string[];
+  /** Those that were run more than once, with the same input. */
+  readonly repeated: readonly string[];
   /** The scripts that nft took, line by line. */
   readonly scripts: readonly (readonly string[])[];
   /** Notes and warnings. */
@@ -103,9 +106,11 @@ export async function bridgewall(
     words.filter((word) => word !== "--no-sysctl"),
     definitions,
   );
+  const keys = commands.map(commandKey);
   return {
     said,
     output,
+    repeated: keys.filter((key, index) => keys.indexOf(key) < index),
     ran: commands.map(({ program, args }) => [program, ...args].join(" ")),
     scripts: commands.filter(({ program, args }) => program === "nft" && args[0] === "-f")
       .map(({ stdin = "" }) => stdin.trimEnd().split("\n")),

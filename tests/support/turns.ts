@@ -77,6 +77,11 @@ const DEFINITIONS = {
   /** The same network, of which the first port leads elsewhere, and only from outside. */
   moved: definition("one", "nat", 0, ["proto='tcp' port='8080' to='10.0.0.11:80'"]),
   /** Its only way in is a port. */
+  /** What every backend takes. */
+  shop: definition("one", "nat", 0, [
+    "proto='tcp' port='8080' to='10.0.0.10:80'",
+    "proto='tcp' port='8443' to='10.0.0.10:443'",
+  ]),
   lab: definition("one", "isolated", 0, ["proto='udp' port='5300-5302' to='10.0.0.10:53'"]),
   second: definition("two", "nat", 1),
   third: definition("three", "isolated", 2),
@@ -136,6 +141,9 @@ export function masqueradeAgain(action: "add" | "remove", ...prefixes: readonly 
   return (context) => masquerade(context, [action, ...prefixes]);
 }
 
+/** Those of which a model tells where ports lead. */
+export const TELLING: readonly (string | undefined)[] = ["nftables", "iptables"];
+
 /** A command on a ground. */
 export interface Turn {
   readonly ground: Ground;
@@ -161,7 +169,7 @@ export interface Taken {
 
 /**
  * Runs one command in the world, and gives the number of its effects. Clients ask for ports of the host all
- * the while, where a model tells what becomes of them: that of nft does.
+ * the while, where a model tells what becomes of them.
  *
  * At none of them may the files of firewalld be such that it would refuse them: one that starts at that
  * moment would leave all that the administrator has configured aside.
@@ -182,8 +190,8 @@ export async function takeTurn(
     if (problem !== undefined) refusals.push(`${problem} after ${last}`);
   };
   const ask = (): void => {
-    if (backend !== "nftables") return;
-    world.connections = beginConnections(world.connections, world.ruleset);
+    if (!TELLING.includes(backend)) return;
+    world.connections = beginConnections(world.connections, world);
   };
   const watch: FateOf = (effect, command) => {
     look();

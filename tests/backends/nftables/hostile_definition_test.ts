@@ -32,6 +32,26 @@ const IPS = fc.constantFrom("ipv4" as const, "ipv6" as const).chain((family) =>
   })
 );
 
+/** What is right nine times, and anything the tenth. */
+function mostly(...right: readonly string[]): fc.Arbitrary<string> {
+  return fc.oneof({ weight: 9, arbitrary: fc.constantFrom(...right) }, XML_TEXTS);
+}
+
+/** One that is published by right, or by whatever else stands there. */
+const PUBLISHED = fc.record({
+  proto: mostly("tcp", "udp", "sctp"),
+  port: mostly("80", "1-1000", "5000-5003"),
+  to: mostly("10.0.0.2:80", "10.0.0.2", "10.0.0.3:1"),
+  address: fc.option(mostly("192.0.2.1", "127.0.0.1"), { nil: undefined }),
+  localhost: mostly("yes", "no"),
+}).map(({ address, ...others }) =>
+  element("b:publish", {
+    "xmlns:b": "urn:bridgewall:network:1",
+    ...others,
+    ...(address === undefined ? {} : { address }),
+  })
+);
+
 /** Definitions with hostile names, most of them valid. */
 const DEFINITIONS = fc.record({
   name: NAMES,
@@ -40,7 +60,8 @@ const DEFINITIONS = fc.record({
   mode: fc.constantFrom("nat", "route"),
   ips: fc.array(IPS, { maxLength: 3 }),
   zone: XML_TEXTS,
-}).map(({ name, bridge, device, mode, ips, zone }) =>
+  published: fc.option(PUBLISHED),
+}).map(({ name, bridge, device, mode, ips, zone, published }) =>
   stringify(element(
     "network",
     {},
@@ -48,6 +69,10 @@ const DEFINITIONS = fc.record({
     element("forward", device === null ? { mode } : { mode, dev: device }),
     element("bridge", zone === "" ? { name: bridge } : { name: bridge, zone }),
     ...ips,
+    ...(published === null ? [] : [
+      element("ip", { address: "10.0.0.1", prefix: "24" }),
+      element("metadata", {}, published),
+    ]),
   ))
 );
 
@@ -55,7 +80,7 @@ const DEFINITIONS = fc.record({
 const BARE_WORD = /^[A-Za-z0-9/._:@,=!{};-]*$/;
 
 Deno.test("outside of quotes a script holds words of nft alone, whatever the definition holds", () => {
-  let compiled = 0;
+  let [compiled, publishing] = [0, 0];
   fc.assert(
     fc.property(DEFINITIONS, (text) => {
       try {
@@ -74,13 +99,15 @@ Deno.test("outside of quotes a script holds words of nft alone, whatever the def
           for (const word of rest.split(" ")) assert(BARE_WORD.test(word), line);
         }
         compiled++;
+        if (network.published.length > 0) publishing++;
       } catch (error) {
         const refused = error instanceof NetworkDefinitionError ||
           error instanceof UnsupportedNetworkError;
         if (!refused) throw error;
       }
     }),
-    { numRuns: 400 },
+    { numRuns: 600 },
   );
   assert(compiled > 20, `only ${compiled} definitions were valid`);
+  assert(publishing > 3, `only ${publishing} of them published a port`);
 });

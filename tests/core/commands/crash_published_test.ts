@@ -1,10 +1,19 @@
-import { masqueradeCases, portCases } from "../../support/crash_cases.ts";
-import { testEveryEffect } from "../../support/crash_tests.ts";
-import { GROUNDS } from "../../support/turns.ts";
+import {
+  localPortCases,
+  masqueradeCases,
+  portCases,
+  portMoves,
+} from "../../support/crash_cases.ts";
+import { testEveryEffect, testEveryEffectOfMove } from "../../support/crash_tests.ts";
+import { FIREWALLD, type Ground, GROUNDS, PF } from "../../support/turns.ts";
 
-/** Where a model knows what the backend makes of ports and prefixes; the others come here as theirs do. */
-const READY = GROUNDS.filter(({ backend }) => backend === "nftables");
+const [NFTABLES, IPTABLES, LEGACY] = GROUNDS as readonly [Ground, Ground, Ground];
 
-for (const ground of READY) {
+for (const ground of [NFTABLES, IPTABLES, FIREWALLD, PF]) {
   [...portCases(ground), ...masqueradeCases(ground)].forEach(testEveryEffect);
 }
+
+for (const ground of GROUNDS) localPortCases(ground).forEach(testEveryEffect);
+
+const MOVES = [[NFTABLES, IPTABLES], [IPTABLES, NFTABLES], [IPTABLES, LEGACY]] as const;
+for (const [from, to] of MOVES) portMoves(from, to).forEach(testEveryEffectOfMove);

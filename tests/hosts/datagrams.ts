@@ -37,17 +37,15 @@ export function startDatagrams(
     const answer = Promise.withResolvers<string>();
     expected.set(question, answer.resolve);
     const silence = setTimeout(() => answer.resolve(NOBODY), PATIENCE);
-    try {
-      await socket.process.write(question);
-      return await answer.promise;
-    } catch {
-      // The kernel did not send the one before, which ends socat.
+    if (socket.hasEnded()) {
       await close(socket);
       socket = open();
-      return NOBODY;
-    } finally {
-      clearTimeout(silence);
     }
+    // It may end now, when the kernel does not send the datagram.
+    await socket.process.write(question).catch(() => undefined);
+    const by = await answer.promise;
+    clearTimeout(silence);
+    return by;
   };
   const going = (async () => {
     for (let number = 0; !isEnding; number++) {
@@ -73,6 +71,7 @@ export function startDatagrams(
 interface OpenSocket {
   readonly process: Background;
   readonly reading: Promise<void>;
+  hasEnded(): boolean;
 }
 
 /** One process with the socket; it tells who answered to those who expect it. */
@@ -82,13 +81,15 @@ function openSocket(
   expected: ReadonlyMap<string, (by: string) => void>,
 ): OpenSocket {
   const process = startInNamespace(namespace, argv);
+  let isOpen = true;
   const reading = (async () => {
     for (let line = await process.read(); line !== undefined; line = await process.read()) {
       const [, , by = "", question = ""] = line.split(" ");
       expected.get(question)?.(by);
     }
+    isOpen = false;
   })();
-  return { process, reading };
+  return { process, reading, hasEnded: () => !isOpen };
 }
 
 async function close({ process, reading }: OpenSocket): Promise<void> {

@@ -69,7 +69,7 @@ async function received(
     : [4, (address: string): string => address] as const;
   const socket = `${protocol}${family}:${bracket(to)}:${port},bind=${bracket(from)}`;
   // Datagrams have no end: it has to be waited for.
-  const seconds = protocol === "TCP" ? "5" : "1";
+  const seconds = protocol === "TCP" ? "20" : "1";
   const script = 'echo hello | socat -T "$2" -t "$2" - "$1" | wc -c';
   return Number((await run(["sh", "-c", script, "sh", socket, seconds], { namespace })).stdout);
 }

@@ -66,7 +66,11 @@ export function hairpinGroup(
       name: chain,
       comment: commentString(network, "its guests ask for its published ports"),
       rules: [
-        { statements: `iifname ${key} masquerade`, comment: commentString(network, "guests") },
+        // By their addresses: what br_netfilter shows has no incoming interface any more.
+        ...families.map(({ family, subnets }) => ({
+          statements: `${PROTOCOLS[family]} saddr ${subnetSet(subnets)} masquerade`,
+          comment: commentString(network, "guests"),
+        })),
         ...(isLocal
           ? [{
             statements: "ip saddr 127.0.0.0/8 masquerade",

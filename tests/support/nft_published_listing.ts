@@ -148,7 +148,7 @@ export const WEB_LISTING: readonly Json[] = [
     { accept: null },
   ]),
   rule("to-virbr0", ...REJECT),
-  rule("hairpin-virbr0", match(META("iifname"), "virbr0"), { masquerade: null }),
+  rule("hairpin-virbr0", match(IP("saddr"), PREFIX("10.44.0.0", 24)), { masquerade: null }),
   rule("hairpin-virbr0", match(IP("saddr"), LOOPBACK), { masquerade: null }),
 ];
 

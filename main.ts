@@ -30,6 +30,7 @@ async function open(request: Request): Promise<Context> {
     options: {
       sysctl: configuration.sysctl && !request.noSysctl,
       wait: request.wait ?? configuration.wait,
+      insists: request.backend !== undefined,
       ...(backend === undefined ? {} : { backend }),
     },
     definitions: definitionFiles(configuration.networks),

@@ -6,6 +6,11 @@ import type { Host } from "../host.ts";
 export interface Options {
   /** The backend that was asked for; absent: the first that can be used. */
   readonly backend?: string;
+  /**
+   * True where the command line asks for it. What the configuration asks for is for what comes up: it does
+   * not keep anybody from changing what stands in another backend.
+   */
+  readonly insists: boolean;
   /** False leaves the kernel's forwarding settings alone. */
   readonly sysctl: boolean;
   /** Seconds to wait for another command. */

@@ -47,7 +47,7 @@ export async function locked<Result>(
  * Like {@linkcode locked}, for work on one record: with the backend that holds it, as long as there is one.
  *
  * @param wanted What the work has to know, told from the records.
- * @throws {HostError} When another backend than that was asked for.
+ * @throws {HostError} When another backend than that was asked for with `--backend`.
  */
 export async function lockedFor<Result>(
   context: Context,
@@ -60,7 +60,7 @@ export async function lockedFor<Result>(
   let chosen: FirewallBackend | undefined;
   const choose = async (records: readonly Record[]): Promise<FirewallBackend> => {
     const held = records.find((record) => record.name === name)?.backend;
-    refuseOther(held, options.backend);
+    if (options.insists) refuseOther(held, options.backend);
     return chosen = await chooseBackend(backends, held ?? options.backend, host);
   };
   try {

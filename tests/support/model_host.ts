@@ -159,6 +159,7 @@ export function startProcess(
     platform: world.platform,
     kernel: "6.1.0",
     privileged: true,
+    pause: () => Promise.resolve(),
     facts: () => Promise.resolve({ ...world.facts, platform: world.platform }),
     // As main.ts does it.
     run: keepingRuntime(runner, (sentence) => void said.push(sentence)),
@@ -182,7 +183,12 @@ export function startProcess(
   const context: Context = {
     host,
     backends: backends({ table: "bridgewall", anchor: "bridgewall" }),
-    options: { sysctl: true, wait: 0, ...(backend === undefined ? {} : { backend }) },
+    options: {
+      sysctl: true,
+      wait: 0,
+      insists: backend !== undefined,
+      ...(backend === undefined ? {} : { backend }),
+    },
     definitions: {
       read: (name) => Promise.resolve(read(name)),
       readAll: () => Promise.resolve(Object.keys(definitions).map(read)),

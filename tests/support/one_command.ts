@@ -76,6 +76,10 @@ function work(
   }
 }
 
+function configured(backend: string | undefined): Partial<Context["options"]> {
+  return backend === undefined ? {} : { backend, insists: false };
+}
+
 /** What `up` was given has to be one of the definitions. */
 function namesOf(definitions: Readonly<Record<string, string>>, names: Words): Words {
   for (const name of names) parseNetwork(definitions[name] ?? "", name);
@@ -86,11 +90,13 @@ function namesOf(definitions: Readonly<Record<string, string>>, names: Words): W
  * Runs `bridgewall` with these words.
  *
  * @param definitions Absent: {@linkcode LANS}.
+ * @param configuredBackend What the configuration asks for, while the command line does not.
  */
 export async function bridgewall(
   world: World,
   line: string,
   definitions: Readonly<Record<string, string>> = LANS,
+  configuredBackend?: string,
 ): Promise<Went> {
   const commands: Command[] = [];
   const [backend, ...words] = line.startsWith("--backend=")
@@ -101,8 +107,9 @@ export async function bridgewall(
     return "works";
   }, backend);
   const sysctl = !words.includes("--no-sysctl");
+  const options = { ...context.options, sysctl, ...configured(configuredBackend) };
   const output = await work(
-    { ...context, options: { ...context.options, sysctl } },
+    { ...context, options },
     words.filter((word) => word !== "--no-sysctl"),
     definitions,
   );

@@ -177,6 +177,14 @@ Deno.test("prefixes stay where they are, not where another backend would be", as
   }
 });
 
+Deno.test("a backend in the configuration is for what comes first: prefixes stay where they are", async () => {
+  const world = await after(`${ADD} 10.8.0.0/24`);
+  await bridgewall(world, "masquerade add 10.9.0.0/24", LANS, "iptables");
+  await bridgewall(world, "masquerade remove 10.8.0.0/24", LANS, "iptables");
+  assertEquals(world.tables.size, 0);
+  assertEquals(world.ruleset.get("set masquerade_ipv4")?.slice(1), ["10.9.0.0/24"]);
+});
+
 Deno.test("a prefix around a network is masqueraded, and what that means is said", async () => {
   const world = await after("--backend=nftables up lan lab");
   const { said } = await bridgewall(world, "masquerade add 10.0.0.0/16 10.0.1.128/25 10.9.0.0/16");

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { HostError } from "../../../core/host.ts";
 import { describeWorld, emptyWorld, type World } from "../../support/model_host.ts";
-import { bridgewall, definition, publishElement } from "../../support/one_command.ts";
+import { bridgewall, definition, LANS, publishElement } from "../../support/one_command.ts";
 import { active, published, refused, script, WEB } from "../../support/published_networks.ts";
 
 Deno.test("a port is published, said, on record, and in what programs read", async () => {
@@ -233,6 +233,15 @@ Deno.test("a port is published where the network is, not where another backend w
   ]);
   await bridgewall(world, `--backend=nftables publish lan ${WEB}`);
   assertEquals(published(world), [WEB]);
+});
+
+Deno.test("a backend in the configuration is for what comes up: ports follow their network", async () => {
+  const world = await active("lan");
+  await bridgewall(world, `publish lan ${WEB}`, LANS, "iptables");
+  assertEquals(published(world), [WEB]);
+  await bridgewall(world, "unpublish lan 8080/tcp", LANS, "iptables");
+  assertEquals(published(world), []);
+  assertEquals(world.tables.size, 0);
 });
 
 Deno.test("connections that began before end, and only where ports have changed", async () => {

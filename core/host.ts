@@ -99,6 +99,8 @@ export interface Host extends CommandRunner {
    * @throws {HostError} When it does not answer.
    */
   facts(wanted: FactsWanted): Promise<HostFacts>;
+  /** Lets so many milliseconds go by, in which others on the machine get on. */
+  pause(milliseconds: number): Promise<void>;
 }
 
 /** The machine, or the way it is asked, is not as it must be. Exit code 1. */

@@ -62,6 +62,7 @@ export function openHost({ stateDirectory, onCommand }: HostOptions): Host {
       kernel: Deno.osRelease(),
       ...await FACTS[platform]({ run }, wanted),
     }),
+    pause: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
   };
 }
 

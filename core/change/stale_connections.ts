@@ -3,15 +3,20 @@
  * decides on the first packet of a connection where it goes, and keeps to that: so the entries of its
  * table that are wrong by now are deleted, once the rules are right, and the next packet is decided anew.
  */
-import { type Family, formatAddress, type IpAddress, parseAddress } from "../address.ts";
+import { formatAddress, parseAddress } from "../address.ts";
 import type { Command, CommandRunner } from "../command.ts";
-import {
-  isLoopback,
-  listeners,
-  type PublishedPort,
-  type TransportProtocol,
-} from "../network/published_port.ts";
+import type { Host } from "../host.ts";
+import { isLoopback, listeners, type PublishedPort } from "../network/published_port.ts";
 import { isNothingTracked } from "./already_so.ts";
+import {
+  type Connection,
+  type ConnectionKind,
+  conntrack,
+  deleteOne,
+  deletions,
+  directionKey,
+  readConnections,
+} from "./connections.ts";
 import { runSideBySide } from "./run_side_by_side.ts";
 import { lossOf } from "./step_error.ts";
 
@@ -23,38 +28,22 @@ export interface PortChanges {
   readonly removed: readonly PublishedPort[];
 }
 
-/** One entry of the kernel's table, as far as it matters. */
-export interface Connection {
-  /** Who opened it, and to where. */
-  readonly original: Direction;
-  /** Who answers: the guest, where the connection was sent to one. */
-  readonly reply: Direction;
-}
-
-/** The addresses and ports of one direction. */
-export interface Direction {
-  /** The sender's. */
-  readonly source: IpAddress;
-  /** The receiver's. */
-  readonly destination: IpAddress;
-  /** From 0 to 65535. */
-  readonly sourcePort: number;
-  /** From 0 to 65535. */
-  readonly destinationPort: number;
-}
-
 const LOSS =
   "Connections that began before go on as they were, to whom the ports led then, until " +
   "they end by themselves";
 
+/** The host, as far as its connections are concerned. */
+export type TrackingHost = Pick<Host, "run" | "pause">;
+
 /**
  * Deletes the entries that are wrong now, and no others. It costs one listing for each family and
- * protocol, and a run of a program for each port that has such entries.
+ * protocol, and where there are such entries a run of a program for each port or guest, two more listings
+ * and 50 ms.
  *
  * @returns Warnings: what it means that they could not be deleted.
  */
 export async function endStaleConnections(
-  runner: CommandRunner,
+  host: TrackingHost,
   changes: PortChanges,
 ): Promise<readonly string[]> {
   const all = [...changes.added, ...changes.removed];
@@ -64,7 +53,7 @@ export async function endStaleConnections(
     const { protocol, guest: { family } } = first;
     const own = (ports: readonly PublishedPort[]): readonly PublishedPort[] =>
       ports.filter((one) => one.protocol === protocol && one.guest.family === family);
-    return await endOfKind(runner, { family, protocol }, {
+    return await endOfKind(host, { family, protocol }, {
       added: own(changes.added),
       removed: own(changes.removed),
     });
@@ -72,86 +61,99 @@ export async function endStaleConnections(
   return [...new Set(warnings.flat())];
 }
 
-interface Kind {
-  readonly family: Family;
-  readonly protocol: TransportProtocol;
-}
-
 async function endOfKind(
-  runner: CommandRunner,
-  kind: Kind,
+  host: TrackingHost,
+  kind: ConnectionKind,
   changes: PortChanges,
 ): Promise<readonly string[]> {
-  const question = conntrack("-L", kind, onlyPort(changes));
-  const listed = await runner.run(question);
-  if (listed.status !== 0) return [lossOf(LOSS, question, listed)];
-  const candidates = readConnections(listed.stdout).filter(isCandidate(changes));
-  const led = candidates.filter((one) =>
-    changes.removed.some((port) => isAskedFor(one, port) && leadsTo(one, port))
-  );
-  const untranslated = candidates.filter((one) =>
-    isUntranslated(one) && changes.added.some((port) => isAskedFor(one, port))
-  );
-  const { own, warnings } = await ownConnections(runner, untranslated);
-  const deletions = new Map(
-    [...led, ...own].map((one) => [deletionKey(one), deletion(kind, one)]),
-  );
-  const results = await runSideBySide(runner, [...deletions.values()]);
-  return [
-    ...warnings,
-    ...results.filter(({ result }) => result.status !== 0 && !isNothingTracked(result))
-      .map(({ command, result }) => lossOf(LOSS, command, result)),
-  ];
+  const port = onlyPort(changes);
+  const question = conntrack("-L", kind, port === undefined ? [] : ["--orig-port-dst", port]);
+  const answer = await host.run(question);
+  if (answer.status !== 0) return [lossOf(LOSS, question, answer)];
+  const listed = readConnections(answer.stdout);
+  const { stale, warnings } = await staleAmong(host, listed, changes);
+  if (stale.length === 0) return warnings;
+  const failures = await runDeletions(host, deletions(kind, stale, listed));
+  return [...warnings, ...failures, ...await endLateAnswers(host, kind, stale, port)];
 }
 
-function conntrack(
-  verb: "-L" | "-D",
-  { family, protocol }: Kind,
-  words: readonly string[],
-): Command {
-  return { program: "conntrack", args: [verb, "-f", family, "-p", protocol, ...words] };
+async function runDeletions(
+  runner: CommandRunner,
+  commands: readonly Command[],
+): Promise<readonly string[]> {
+  const results = await runSideBySide(runner, commands);
+  return results.filter(({ result }) => result.status !== 0 && !isNothingTracked(result))
+    .map(({ command, result }) => lossOf(LOSS, command, result));
+}
+
+/** How long to wait before each look, in milliseconds: until whoever had a packet has answered it. */
+const PAUSES = [10, 40] as const;
+
+/** So often at the most: who goes on to answer without being asked is not waited for. */
+const MOST_LOOKS = 6;
+
+/**
+ * Who had a packet when its connection was ended may answer it afterwards. For the kernel that answer opens
+ * a connection of its own, whose other direction is what the client goes on to send: to whom it was
+ * sent before.
+ */
+async function endLateAnswers(
+  host: TrackingHost,
+  kind: ConnectionKind,
+  ended: readonly Connection[],
+  port: string | undefined,
+): Promise<readonly string[]> {
+  const asked = new Set(ended.map(({ original }) => directionKey(original)));
+  const question = conntrack("-L", kind, port === undefined ? [] : ["--reply-port-dst", port]);
+  let [looks, isQuiet] = [0, false];
+  while (looks < PAUSES.length || (!isQuiet && looks < MOST_LOOKS)) {
+    await host.pause(PAUSES[looks] ?? PAUSES[1]);
+    looks++;
+    const answer = await host.run(question);
+    if (answer.status !== 0) return [lossOf(LOSS, question, answer)];
+    const late = readConnections(answer.stdout)
+      .filter(({ reply }) => asked.has(directionKey(reply)));
+    isQuiet = late.length === 0;
+    const failures = await runDeletions(host, late.map((one) => deleteOne(kind, one)));
+    if (failures.length > 0) return failures;
+  }
+  return [];
 }
 
 /** A listing of one port is shorter. */
-function onlyPort({ added, removed }: PortChanges): readonly string[] {
+function onlyPort({ added, removed }: PortChanges): string | undefined {
   const ports = new Set(
     [...added, ...removed].flatMap(({ ports: { start, end } }) => [start, end]),
   );
   const [port] = ports;
-  return ports.size === 1 && port !== undefined ? ["--orig-port-dst", String(port)] : [];
+  return ports.size === 1 && port !== undefined ? String(port) : undefined;
 }
 
-/** Reads what `conntrack -L` prints: the addresses and ports of both directions in each line. */
-export function readConnections(listing: string): readonly Connection[] {
-  return listing.split("\n").flatMap((line) => {
-    const words = [...line.matchAll(/\b(src|dst|sport|dport)=(\S+)/g)];
-    const values = (name: string): readonly string[] =>
-      words.filter(([, key]) => key === name).map(([, , value = ""]) => value);
-    const direction = (index: 0 | 1): Direction | undefined => {
-      const source = parseAddress(values("src")[index] ?? "");
-      const destination = parseAddress(values("dst")[index] ?? "");
-      if (source === undefined || destination === undefined) return undefined;
-      return {
-        source,
-        destination,
-        sourcePort: Number(values("sport")[index]),
-        destinationPort: Number(values("dport")[index]),
-      };
-    };
-    const [original, reply] = [direction(0), direction(1)];
-    return original === undefined || reply === undefined ? [] : [{ original, reply }];
-  });
-}
-
-/** By the port alone, which tells nearly all others apart. */
-function isCandidate({ added, removed }: PortChanges): (one: Connection) => boolean {
-  const ranges = [...added, ...removed].map(({ ports }) => ports);
-  const single = new Set(
-    ranges.filter(({ start, end }) => start === end).map(({ start }) => start),
+/** Those that lead elsewhere than their port by now. */
+async function staleAmong(
+  runner: CommandRunner,
+  listed: readonly Connection[],
+  { added, removed }: PortChanges,
+): Promise<{ readonly stale: readonly Connection[]; readonly warnings: readonly string[] }> {
+  const [portsNow, portsBefore] = [portFinder(added), portFinder(removed)];
+  const led = listed.filter((one) =>
+    portsBefore(one).some((port) => isAskedFor(one, port) && leadsTo(one, port))
   );
-  const wide = ranges.filter(({ start, end }) => start < end);
-  return ({ original: { destinationPort: port } }) =>
-    single.has(port) || wide.some(({ start, end }) => start <= port && port <= end);
+  const untranslated = listed.filter((one) =>
+    isUntranslated(one) && portsNow(one).some((port) => isAskedFor(one, port))
+  );
+  const { own, warnings } = await ownConnections(runner, untranslated);
+  return { stale: [...led, ...own], warnings };
+}
+
+/** Finds the ports that a connection may have been opened to, by its number alone. */
+function portFinder(
+  all: readonly PublishedPort[],
+): (one: Connection) => readonly PublishedPort[] {
+  const isSingle = ({ ports: { start, end } }: PublishedPort): boolean => start === end;
+  const single = Map.groupBy(all.filter(isSingle), ({ ports }) => ports.start);
+  const wide = all.filter((port) => !isSingle(port));
+  return ({ original: { destinationPort } }) => [...single.get(destinationPort) ?? [], ...wide];
 }
 
 /** Whether the connection was opened to the published port. */
@@ -176,26 +178,6 @@ function leadsTo(
 function isUntranslated({ original, reply }: Connection): boolean {
   return reply.source.value === original.destination.value &&
     reply.sourcePort === original.destinationPort;
-}
-
-/** All connections that were opened to the same port and led to the same place go at once. */
-function deletion(kind: Kind, { original, reply }: Connection): Command {
-  return conntrack("-D", kind, [
-    "--orig-dst",
-    formatAddress(original.destination),
-    "--orig-port-dst",
-    String(original.destinationPort),
-    "--reply-src",
-    formatAddress(reply.source),
-    "--reply-port-src",
-    String(reply.sourcePort),
-  ]);
-}
-
-function deletionKey({ original, reply }: Connection): string {
-  return [original, reply].map(({ source, destination, sourcePort, destinationPort }, index) =>
-    index === 0 ? `${destination.value} ${destinationPort}` : `${source.value} ${sourcePort}`
-  ).join(" ");
 }
 
 const ADDRESSES: Command = { program: "ip", args: ["-o", "address", "show"] };

@@ -5,8 +5,8 @@
 import { contains, type Family, formatAddress, type Subnet } from "../address.ts";
 import type { Command, CommandRunner } from "../command.ts";
 import { isNothingTracked } from "./already_so.ts";
+import { type Connection, readConnections } from "./connections.ts";
 import { runSideBySide } from "./run_side_by_side.ts";
-import { type Connection, readConnections } from "./stale_connections.ts";
 import { lossOf } from "./step_error.ts";
 
 const LOSS = "Connections that began before stay untranslated until they end by themselves";

@@ -3,6 +3,7 @@ import { assertEquals } from "@std/assert";
 import { endStaleConnections } from "../../core/change/stale_connections.ts";
 import { endUntranslatedConnections } from "../../core/change/untranslated_connections.ts";
 import type { CommandRunner } from "../../core/command.ts";
+import type { Host } from "../../core/host.ts";
 import { parseSpec } from "../../core/network/published_port.ts";
 import { makeNamespace, removeNamespace } from "../hosts/namespace.ts";
 import { hostTest } from "../hosts/requirements.ts";
@@ -10,7 +11,7 @@ import { mustRun, run } from "../hosts/run_program.ts";
 import { subnet } from "../support/definitions.ts";
 
 /** A namespace with the addresses 192.0.2.1 and 2001:db8::1, and a table of connections. */
-interface Kernel extends CommandRunner, AsyncDisposable {
+interface Kernel extends CommandRunner, Pick<Host, "pause">, AsyncDisposable {
   insert(words: string): Promise<void>;
   /** Each as `destination port > guest port`, sorted. */
   tracked(): Promise<readonly string[]>;
@@ -23,6 +24,7 @@ async function openKernel(): Promise<Kernel> {
   }
   await mustRun(["ip", "address", "add", "2001:db8::1/128", "dev", "lo"], { namespace });
   return {
+    pause: () => Promise.resolve(),
     run: async ({ program, args }) => {
       const { code, ...texts } = await run([program, ...args], { namespace });
       return { status: code, ...texts };

@@ -90,6 +90,7 @@ const FIELDS: Readonly<Record<string, readonly [field: string, which: 0 | 1]>> =
   "--orig-dst": ["dst", 0],
   "--orig-port-dst": ["dport", 0],
   "--reply-src": ["src", 1],
+  "--reply-port-dst": ["dport", 1],
   "--reply-port-src": ["sport", 1],
 };
 

@@ -1,8 +1,9 @@
 /** Programs that answer as a test wants, and remember what they were asked. */
 import type { Command, CommandResult, CommandRunner } from "../../core/command.ts";
+import type { Host } from "../../core/host.ts";
 
 /** A runner with its memory. */
-export interface ScriptedRunner extends CommandRunner {
+export interface ScriptedRunner extends CommandRunner, Pick<Host, "pause"> {
   /** Every command that was run, as `program: input` or `program arguments`. */
   readonly ran: readonly string[];
 }
@@ -14,6 +15,7 @@ export function scriptedRunner(
   const ran: string[] = [];
   return {
     ran,
+    pause: () => Promise.resolve(),
     run: (command) => {
       const { program, args, stdin } = command;
       const line = stdin === undefined

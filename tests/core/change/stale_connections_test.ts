@@ -2,7 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { formatAddress, type IpAddress } from "../../../core/address.ts";
 import type { CommandResult } from "../../../core/command.ts";
-import { endStaleConnections, readConnections } from "../../../core/change/stale_connections.ts";
+import { readConnections } from "../../../core/change/connections.ts";
+import { endStaleConnections } from "../../../core/change/stale_connections.ts";
 import { parseSpec, type PublishedPort } from "../../../core/network/published_port.ts";
 import { scriptedRunner } from "../../support/scripted_runner.ts";
 
@@ -265,13 +266,100 @@ Deno.test("where ip does not tell the host's addresses, what is known is done an
   assertEquals(ran.filter((line) => line.includes("-D")).length, 2);
 });
 
-Deno.test("a host with many stale connections is not flooded with processes", async () => {
-  let [running, most] = [0, 0];
-  const entries = Array.from(
+/** To many ports of one guest. */
+function manyStale(): readonly string[] {
+  return Array.from(
     { length: 200 },
     (_, index) => entry(`192.0.2.1 ${5000 + index}`, `10.0.0.2 ${5000 + index}`),
   );
+}
+
+Deno.test("many connections to one guest end in one run, if none of them stays", async () => {
+  const gone = { removed: ["5000-6000:10.0.0.2/tcp"] };
+  const other = entry("192.0.2.7 5000", "10.0.0.2 5000");
+  const stays = [entry("192.0.2.7 80", "10.0.0.2 80"), entry("192.0.2.1 80", "10.0.0.3 80")];
+  assertEquals(
+    await deleted(gone, [...manyStale(), other, ...stays]),
+    [
+      "--orig-dst 192.0.2.1 --reply-src 10.0.0.2",
+      "192.0.2.7 5000 → 10.0.0.2 5000",
+    ].map((words) => words.replace("--orig-dst ", "").replace("--reply-src", "→")),
+  );
+  const beside = entry("192.0.2.1 80", "10.0.0.2 80");
+  assertEquals((await deleted(gone, [...manyStale(), beside])).length, 200);
+});
+
+/** The answer of the host to a packet that came before its connection was ended, as an entry. */
+const LATE = "udp 17 9 src=192.0.2.1 dst=203.0.113.9 sport=8080 dport=40000 [UNREPLIED] " +
+  "src=203.0.113.9 dst=192.0.2.1 sport=40000 dport=8080 mark=0 use=1";
+
+/** What is run where these are listed, one look after the other. */
+async function looks(
+  ...listings: readonly (readonly string[])[]
+): Promise<{ readonly ran: readonly string[]; readonly warnings: readonly string[] }> {
+  const left = [...listings];
+  const { ran, warnings } = await ended(
+    { added: ["8080:10.0.0.2:80/udp"] },
+    [],
+    (line) =>
+      line.startsWith("conntrack -L") ? { stdout: left.shift()?.join("\n") ?? "" } : undefined,
+  );
+  return { ran: ran.map((line) => line.replace(" -f ipv4 -p udp", "")), warnings };
+}
+
+const ENDED = entry("192.0.2.1 8080", undefined, "udp");
+const [LIST, LOOK, DELETE, DELETE_LATE] = [
+  "conntrack -L --orig-port-dst 8080",
+  "conntrack -L --reply-port-dst 8080",
+  "conntrack -D --orig-dst 192.0.2.1 --orig-port-dst 8080 --reply-src 192.0.2.1 " +
+  "--reply-port-src 8080",
+  "conntrack -D --orig-src 192.0.2.1 --orig-port-src 8080 --orig-dst 203.0.113.9 " +
+  "--orig-port-dst 40000",
+];
+const ASK_ADDRESSES = "ip -o address show";
+
+Deno.test("an answer that comes late opens no connection that goes on", async () => {
+  const begun = [LIST, ASK_ADDRESSES, DELETE];
+  assertEquals((await looks([ENDED])).ran, [...begun, LOOK, LOOK]);
+  assertEquals((await looks([ENDED], [LATE])).ran, [...begun, LOOK, DELETE_LATE, LOOK]);
+  assertEquals((await looks([ENDED], [], [LATE], [])).ran, [
+    ...begun,
+    LOOK,
+    LOOK,
+    DELETE_LATE,
+    LOOK,
+  ]);
+});
+
+Deno.test("what the host asks others by the same port goes on, and so does who is not ended", async () => {
+  const others = [
+    LATE.replaceAll("203.0.113.9", "203.0.113.8"),
+    LATE.replaceAll("40000", "40001"),
+    LATE.replaceAll("192.0.2.1", "192.0.2.7"),
+    ENDED,
+  ];
+  const { ran } = await looks([ENDED], others, others);
+  assertEquals(ran.filter((line) => line.includes("-D")), [DELETE]);
+  assertEquals((await looks([])).ran, [LIST]);
+});
+
+Deno.test("who answers for ever is not waited for, and a failure is said", async () => {
+  const { ran } = await looks([ENDED], ...Array.from({ length: 20 }, () => [LATE]));
+  assertEquals(ran.filter((line) => line === LOOK).length, 6);
+  const { warnings } = await ended(
+    { added: ["8080:10.0.0.2:80/udp"] },
+    [ENDED],
+    (line) => line.includes("--reply-port-dst") ? { status: 1, stderr: "no\n" } : undefined,
+  );
+  assertEquals(warnings, [`${LOSS} (conntrack exited with status 1: no)`]);
+});
+
+Deno.test("a host with many stale connections is not flooded with processes", async () => {
+  let [running, most] = [0, 0];
+  // One that stays: the others cannot be named by their guest.
+  const entries = [entry("192.0.2.1 80", "10.0.0.2 80"), ...manyStale()];
   const runner = {
+    pause: () => Promise.resolve(),
     run: async ({ args }: { readonly args: readonly string[] }): Promise<CommandResult> => {
       most = Math.max(most, ++running);
       await Promise.resolve();

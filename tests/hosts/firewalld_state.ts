@@ -79,7 +79,8 @@ function withoutOurs(listings: string): string {
 /** Ports are listed in the order in which they came, which means nothing; nor does that of lines. */
 function inOneOrder(line: string): string {
   const [, words, list = ""] = line.match(/^( {2}[a-z-]+:)(.*)$/) ?? [];
-  return words === undefined ? line : [words, ...list.trim().split(" ").sort()].join(" ");
+  // A list of names may have ended with ours.
+  return words === undefined ? line.trimEnd() : [words, ...list.trim().split(" ").sort()].join(" ");
 }
 
 /** The permanent configuration, each file after its path; what firewalld saves beside it left out. */

@@ -1,6 +1,7 @@
 /** What firewalld is asked before networks are compiled. */
 import { commandsOf } from "../../core/change/change.ts";
-import { recordedNetwork, recordedPolicy, wantedNetwork } from "../../core/commands/prepare.ts";
+import { wantedNetwork } from "../../core/commands/prepare.ts";
+import { recordedNetwork, recordedPolicy } from "../../core/commands/recorded_networks.ts";
 import type { Command } from "../../core/command.ts";
 import type { WantedNetwork } from "../../core/firewall_backend.ts";
 import { isMasquerade } from "../../core/policy/masquerade.ts";

@@ -1,5 +1,6 @@
 /** Published ports → members of the maps and sets that are looked up for them. */
 import { type Family, formatAddress } from "../../core/address.ts";
+import { portsBeyond } from "../../core/network/compare_ports.ts";
 import { formatPorts, type PortRange } from "../../core/network/network.ts";
 import { formatSpec, listeners, type PublishedPort } from "../../core/network/published_port.ts";
 import { UnsupportedNetworkError } from "../../core/firewall_backend.ts";
@@ -67,10 +68,9 @@ export function changedElements(
   before: FamilyPolicy,
   after: FamilyPolicy,
 ): { readonly gone: readonly Element[]; readonly come: readonly Element[] } {
-  const [had, has] = [before, after].map(({ published }) => new Set(published.map(formatWhole)));
   const guests = new Set([
-    ...before.published.filter((one) => has?.has(formatWhole(one)) !== true),
-    ...after.published.filter((one) => had?.has(formatWhole(one)) !== true),
+    ...portsBeyond(before.published, after.published),
+    ...portsBeyond(after.published, before.published),
   ].map(guestKey));
   const [old, now] = [before, after].map((family) =>
     publishedElements({
@@ -79,10 +79,6 @@ export function changedElements(
     })
   );
   return { gone: without(old ?? [], now ?? []), come: without(now ?? [], old ?? []) };
-}
-
-function formatWhole(published: PublishedPort): string {
-  return `${formatSpec(published)} ${published.localhost}`;
 }
 
 function guestKey({ protocol, guest }: PublishedPort): string {

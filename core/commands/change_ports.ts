@@ -1,9 +1,9 @@
 /** An active network → the same with other published ports, in one step. */
 import type { Family } from "../address.ts";
 import { forwardingSteps } from "../change/forwarding.ts";
+import { portsBeyond } from "../network/compare_ports.ts";
 import type { Network } from "../network/network.ts";
-import { withPublished } from "../network/parse_published.ts";
-import { formatSpec, type PublishedPort } from "../network/published_port.ts";
+import type { PublishedPort } from "../network/published_port.ts";
 import { checkPublishedCollisions } from "../policy/check_published.ts";
 import { derivePolicy, type PlacedNetwork } from "../policy/derive_policy.ts";
 import { ownPortWarnings } from "../policy/own_ports.ts";
@@ -11,14 +11,8 @@ import { isFiltered } from "../policy/policy.ts";
 import type { Record } from "../record/record.ts";
 import type { Context } from "./context.ts";
 import { lockedFor } from "./locked.ts";
-import {
-  compilePolicies,
-  factsFor,
-  forwardingWarnings,
-  recordedNetworks,
-  rememberNetwork,
-  wantedNetwork,
-} from "./prepare.ts";
+import { compilePolicies, factsFor, forwardingWarnings, wantedNetwork } from "./prepare.ts";
+import { publishing, recordedNetworks } from "./recorded_networks.ts";
 import { refuseInactive } from "./read_definitions.ts";
 import { runTransition } from "./transition.ts";
 
@@ -56,7 +50,7 @@ export async function changePorts(
     async (snapshot, backend) => {
       const before = networkOf(snapshot.records);
       const published = choose(before.network);
-      const gone = differing(before.network.published, published);
+      const gone = portsBeyond(before.network.published, published);
       const isSame = gone.length === 0 && published.length === before.network.published.length;
       const after = publishing(before, published);
       const others = recordedNetworks(snapshot.records.filter((record) => record.name !== name));
@@ -75,33 +69,9 @@ export async function changePorts(
         drifted,
       });
       const missing = sysctl ? [] : forwardingWarnings([policy], snapshot.facts);
-      const own = ownPortWarnings(name, differing(published, before.network.published));
+      const own = ownPortWarnings(name, portsBeyond(published, before.network.published));
       [...warnings, ...missing, ...own].forEach((warning) => context.messages.warn(warning));
       return { gone };
     },
   );
-}
-
-/** The network with these ports, in its definition too, so that the record holds them. */
-function publishing(
-  { network, bridge }: PlacedNetwork,
-  published: readonly PublishedPort[],
-): PlacedNetwork {
-  const source = withPublished(network.source, published);
-  const after = { ...network, published, source };
-  rememberNetwork(after);
-  return { network: after, bridge };
-}
-
-/** Those that the others are not. */
-function differing(
-  ports: readonly PublishedPort[],
-  others: readonly PublishedPort[],
-): readonly PublishedPort[] {
-  const kept = new Set(others.map(keyOf));
-  return ports.filter((one) => !kept.has(keyOf(one)));
-}
-
-function keyOf(published: PublishedPort): string {
-  return `${formatSpec(published)} ${published.localhost}`;
 }

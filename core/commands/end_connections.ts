@@ -3,11 +3,12 @@ import { formatSubnet, type Subnet } from "../address.ts";
 import { endUntranslatedConnections } from "../change/untranslated_connections.ts";
 import { endStaleConnections, type PortChanges } from "../change/stale_connections.ts";
 import type { Host } from "../host.ts";
+import { portsBeyond } from "../network/compare_ports.ts";
 import { isElementNamed } from "../network/element_reader.ts";
-import { formatSpec, type PublishedPort } from "../network/published_port.ts";
+import type { PublishedPort } from "../network/published_port.ts";
 import { isMasquerade, recordedPrefixes } from "../policy/masquerade.ts";
 import { RecordError } from "../record/record.ts";
-import { recordedNetwork } from "./prepare.ts";
+import { recordedNetwork } from "./recorded_networks.ts";
 import type { NamedInstallation } from "./recompile.ts";
 
 /**
@@ -46,11 +47,7 @@ function portChanges(
   isUnsure: boolean,
 ): PortChanges {
   const [old, now] = [portsOf(before), portsOf(after)];
-  const [had, has] = [new Set(old.map(keyOf)), new Set(now.map(keyOf))];
-  return {
-    added: isUnsure ? now : now.filter((port) => !had.has(keyOf(port))),
-    removed: old.filter((port) => !has.has(keyOf(port))),
-  };
+  return { added: isUnsure ? now : portsBeyond(now, old), removed: portsBeyond(old, now) };
 }
 
 function newPrefixes(
@@ -73,8 +70,4 @@ function portsOf(installations: readonly NamedInstallation[]): readonly Publishe
 
 function hasMetadata({ network }: NamedInstallation): boolean {
   return network.children.some((node) => isElementNamed(node, "metadata"));
-}
-
-function keyOf(published: PublishedPort): string {
-  return `${formatSpec(published)} ${published.localhost}`;
 }

@@ -18,7 +18,8 @@ import type { Record } from "../record/record.ts";
 import { quoted } from "../quoted.ts";
 import type { Context } from "./context.ts";
 import { WAITING } from "./locked.ts";
-import { isCompiled, NO_FACTS, recordedNetwork } from "./prepare.ts";
+import { isCompiled, NO_FACTS } from "./prepare.ts";
+import { recordedNetwork } from "./recorded_networks.ts";
 
 /** What is on record, and what became of it. */
 export interface Inspected {

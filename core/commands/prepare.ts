@@ -7,7 +7,6 @@ import type { Entering } from "../change/operation.ts";
 import type { Answers, Facts, FirewallBackend, WantedNetwork } from "../firewall_backend.ts";
 import type { FactsWanted, HostFacts } from "../host.ts";
 import { makesBridge, type Network } from "../network/network.ts";
-import { networkFromElement } from "../network/parse_network.ts";
 import { keepRuntimePorts } from "../network/runtime_ports.ts";
 import { checkNetworkCollisions, checkRouteCollisions } from "../policy/check_collisions.ts";
 import { checkPublishedCollisions } from "../policy/check_published.ts";
@@ -15,15 +14,11 @@ import { isEverything, subnetsOf } from "../network/subnets.ts";
 import { ownPortWarnings } from "../policy/own_ports.ts";
 import { derivePolicy, type PlacedNetwork } from "../policy/derive_policy.ts";
 import { hasFixedName, placeNetworks } from "../policy/place_networks.ts";
-import {
-  isMasquerade,
-  masqueradePolicy,
-  overlapWarnings,
-  recordedPrefixes,
-} from "../policy/masquerade.ts";
+import { isMasquerade, overlapWarnings, recordedPrefixes } from "../policy/masquerade.ts";
 import type { CompiledPolicy, NetworkPolicy, Policy } from "../policy/policy.ts";
 import { quoted } from "../quoted.ts";
-import { type Installation, type Record, RecordError } from "../record/record.ts";
+import type { Installation, Record } from "../record/record.ts";
+import { publishing, recordedNetworks } from "./recorded_networks.ts";
 
 /** What is known before anything is decided. */
 export interface Situation {
@@ -110,10 +105,10 @@ export function prepareNetworks(networks: readonly Network[], situation: Situati
   const kept = networks.map((network) =>
     keepRuntimePorts(network, known.get(network.name)?.network)
   );
-  const placed = placeNetworks(kept.map(({ network }) => network), {
+  const placed = placeNetworks(networks, {
     interfaces: facts.interfaces,
     active: new Map([...known].map(([name, { bridge }]) => [name, bridge])),
-  });
+  }).map((one, index) => publishing(one, kept[index]?.published ?? []));
   const staying = [...known].filter(([name]) => !names.has(name)).map(([, network]) => network);
   checkNetworkCollisions(placed, staying);
   checkPublishedCollisions(placed, staying);
@@ -218,65 +213,4 @@ export function compilePolicies(
 /** Whether there are rules for it. */
 export function isCompiled(policy: Policy): policy is CompiledPolicy {
   return policy.kind === "filtered" || policy.kind === "masquerade";
-}
-
-/** A definition on record, and whose it is. */
-export type NamedDefinition = { readonly name: string } & Pick<Installation, "network">;
-
-/** What must be true for what a record holds. */
-export function recordedPolicy(record: NamedDefinition): Policy {
-  return isMasquerade(record)
-    ? masqueradePolicy(recordedPrefixes(record))
-    : derivePolicy(recordedNetwork(record));
-}
-
-/** The networks on record, by name. */
-export function recordedNetworks(
-  records: readonly NamedDefinition[],
-): ReadonlyMap<string, PlacedNetwork> {
-  return new Map(
-    records.filter((record) => !isMasquerade(record))
-      .map((record) => [record.name, recordedNetwork(record)]),
-  );
-}
-
-/**
- * The network of a record, its bridge known.
- *
- * @throws {RecordError} When this program does not take the definition that the record holds, or
- * it is that of another network.
- */
-export function recordedNetwork(
-  { name, network }: NamedDefinition,
-): PlacedNetwork {
-  const recorded = readRecorded(name, network);
-  if (recorded.name !== name) {
-    throw new RecordError(
-      `Cannot use the record of network ${quoted(name)}: it holds the definition of network ` +
-        quoted(recorded.name),
-    );
-  }
-  return { network: recorded, bridge: recorded.bridge.name ?? "" };
-}
-
-/**
- * Keeps in mind what a definition holds that was made from these values, so that it need not be read.
- * To be used with values that come from the definition's own.
- */
-export function rememberNetwork(network: Network): void {
-  READ.set(network.source, network);
-}
-
-/** What a record holds is asked for several times, and does not change. */
-const READ = new WeakMap<Installation["network"], Network>();
-
-function readRecorded(name: string, network: Installation["network"]): Network {
-  try {
-    const known = READ.get(network) ?? networkFromElement(network, `record of ${name}`);
-    READ.set(network, known);
-    return known;
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new RecordError(`Cannot use the record of network ${quoted(name)}: ${error.message}`);
-  }
 }

@@ -1,7 +1,8 @@
 /** Networks on record → their steps once more, without asking anybody again. */
 import type { Entering, Rebuild } from "../change/operation.ts";
 import { type Installation, installationsOf, type Record } from "../record/record.ts";
-import { compilePolicies, recordedPolicy } from "./prepare.ts";
+import { compilePolicies } from "./prepare.ts";
+import { recordedPolicy } from "./recorded_networks.ts";
 import { involvedBackends, type Snapshot } from "./snapshot.ts";
 
 /** An installation and whose it is. */

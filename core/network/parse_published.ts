@@ -13,32 +13,24 @@ import {
 import { quoted } from "../quoted.ts";
 import {
   attributeOf,
+  isElementNamed,
   onlyPart,
   type Part,
   refuse,
   requiredAttribute,
   yesOrNo,
 } from "./element_reader.ts";
-import { isElementNamed } from "./element_reader.ts";
-import {
-  formatPorts,
-  type ForwardMode,
-  type NetworkAddress,
-  type NetworkRoute,
-} from "./network.ts";
+import type { ForwardMode, NetworkAddress, NetworkRoute } from "./network.ts";
+import { NAMESPACE, ownElement, PORT_LIST, portList, readPortList } from "./port_list.ts";
 import {
   findSharedPort,
   formatListener,
-  formatTarget,
   type PublishedPort,
   publishedPort,
   PublishedPortError,
   type PublishedPortWords,
 } from "./published_port.ts";
 import { isEverything } from "./subnets.ts";
-
-/** The namespace of what this program keeps in a definition. */
-export const NAMESPACE = "urn:bridgewall:network:1";
 
 const ATTRIBUTES: readonly string[] = ["proto", "port", "to", "address", "localhost", "runtime"];
 
@@ -72,7 +64,13 @@ export function parsePublished(
   });
   if (parts.length === 0) return [];
   const problemOf = problemFinder(around);
-  const owned = parts.map((part) => ({ published: parsePublish(part, problemOf), owner: part }));
+  const owned = parts.flatMap((part) =>
+    portsOf(part).map((published) => {
+      const problem = problemOf(published);
+      if (problem !== undefined) refuse(part, problem.message, problem.hint);
+      return { published, owner: part };
+    })
+  );
   const [one, other] = findSharedPort(owned) ?? [];
   if (one !== undefined && other !== undefined) {
     const line = one.owner.element.position?.line;
@@ -119,11 +117,9 @@ function namespaceOf(child: XmlElement, parent: XmlElement): string | undefined 
   return child.attributes["xmlns"] ?? parent.attributes["xmlns"];
 }
 
-function parsePublish(
-  part: Part,
-  problemOf: ReturnType<typeof problemFinder>,
-): PublishedPort {
+function portsOf(part: Part): readonly PublishedPort[] {
   const { element } = part;
+  if (element.name.local === PORT_LIST) return readPortList(part);
   if (element.name.local !== "publish") {
     refuse(part, `Element ${quoted(element.name.raw)} is unknown`, "Write <bridgewall:publish …/>");
   }
@@ -137,10 +133,7 @@ function parsePublish(
       `It takes ${ATTRIBUTES.slice(0, -1).join(", ")}`,
     );
   }
-  const published = readWords(part);
-  const problem = problemOf(published);
-  if (problem !== undefined) refuse(part, problem.message, problem.hint);
-  return published;
+  return [readWords(part)];
 }
 
 function readWords(part: Part): PublishedPort {
@@ -224,7 +217,7 @@ export function withPublished(
   published: readonly PublishedPort[],
 ): XmlElement {
   const elements = published.length === 0 ? [] : [
-    ownElement("network", { "xmlns:bridgewall": NAMESPACE }, published.map(publishElement)),
+    ownElement("network", { "xmlns:bridgewall": NAMESPACE }, [portList(published)]),
   ];
   const metadata = source.children.find((node) => isElementNamed(node, "metadata"));
   if (metadata === undefined) {
@@ -248,25 +241,4 @@ function withoutOwn(metadata: XmlElement): XmlElement["children"] {
   return metadata.children.filter((child) =>
     !isElement(child) || namespaceOf(child, metadata) !== NAMESPACE
   );
-}
-
-function publishElement(published: PublishedPort): XmlElement {
-  const { protocol, hostAddress, ports, localhost, runtime } = published;
-  return ownElement("publish", {
-    proto: protocol,
-    ...(hostAddress === undefined ? {} : { address: formatAddress(hostAddress) }),
-    port: formatPorts(ports),
-    to: formatTarget(published),
-    ...(localhost ? { localhost: "yes" } : {}),
-    ...(runtime ? { runtime: "yes" } : {}),
-  }, []);
-}
-
-function ownElement(
-  local: string,
-  attributes: XmlElement["attributes"],
-  children: XmlElement["children"],
-): XmlElement {
-  const name = { raw: `bridgewall:${local}`, local, prefix: "bridgewall", uri: NAMESPACE };
-  return { type: "element", name, attributes, children };
 }

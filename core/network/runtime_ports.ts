@@ -1,7 +1,7 @@
 /** Ports that were published while the network was up: they stay when its definition is read again. */
 import { quoted } from "../quoted.ts";
 import type { Network, PortRange } from "./network.ts";
-import { problemFinder, withPublished } from "./parse_published.ts";
+import { problemFinder } from "./parse_published.ts";
 import {
   formatListener,
   formatSpec,
@@ -11,18 +11,18 @@ import {
 } from "./published_port.ts";
 
 /**
- * The network with the ports that `publish` has added to it since it came up. What the definition says
- * goes first.
+ * What the network publishes, with the ports that `publish` has added to it since it came up. What the
+ * definition says goes first.
  *
  * @param before The network as it is active; absent: it is not.
  */
 export function keepRuntimePorts(
   network: Network,
   before: Network | undefined,
-): { readonly network: Network; readonly warnings: readonly string[] } {
+): { readonly published: Network["published"]; readonly warnings: readonly string[] } {
   const added = before?.published.filter(({ runtime }) => runtime) ?? [];
-  if (added.length === 0) return { network, warnings: [] };
-  const { name, source, forward: { mode } } = network;
+  if (added.length === 0) return { published: network.published, warnings: [] };
+  const { name, forward: { mode } } = network;
   const defined = new Set(network.published.map(formatSpec));
   const isTaken = sharingFinder(network.published);
   const problemOf = problemFinder({ ...network, mode });
@@ -38,12 +38,7 @@ export function keepRuntimePorts(
     else if (isTaken(port)) warnings.push(`${lost}: the definition has the port now`);
     else kept.push(port);
   }
-  if (kept.length === 0) return { network, warnings };
-  const published = [...network.published, ...kept];
-  return {
-    network: { ...network, published, source: withPublished(source, published) },
-    warnings,
-  };
+  return { published: [...network.published, ...kept], warnings };
 }
 
 /** Ranges in order of their beginning, each with the last port of those up to it. */

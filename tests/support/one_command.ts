@@ -76,40 +76,37 @@ function work(
   }
 }
 
-function configured(backend: string | undefined): Partial<Context["options"]> {
-  return backend === undefined ? {} : { backend, insists: false };
-}
-
 /** What `up` was given has to be one of the definitions. */
 function namesOf(definitions: Readonly<Record<string, string>>, names: Words): Words {
   for (const name of names) parseNetwork(definitions[name] ?? "", name);
   return names;
 }
 
+/** The backend that the command line asks for, or the configuration (`configured=NAME`). */
+const BACKEND = /^(--backend|configured)=(\S+) /;
+
 /**
  * Runs `bridgewall` with these words.
  *
+ * @param line May begin with `--backend=NAME`, or with what the configuration says: `configured=NAME`.
  * @param definitions Absent: {@linkcode LANS}.
- * @param configuredBackend What the configuration asks for, while the command line does not.
  */
 export async function bridgewall(
   world: World,
   line: string,
   definitions: Readonly<Record<string, string>> = LANS,
-  configuredBackend?: string,
 ): Promise<Went> {
   const commands: Command[] = [];
-  const [backend, ...words] = line.startsWith("--backend=")
-    ? [line.slice("--backend=".length, line.indexOf(" ")), ...line.split(" ").slice(1)]
-    : [undefined, ...line.split(" ")];
+  const [, where, backend] = BACKEND.exec(line) ?? [];
+  const words = line.replace(BACKEND, "").split(" ");
   const { context, said } = startProcess(world, definitions, (_, command) => {
     if (command !== undefined) commands.push(command);
     return "works";
   }, backend);
   const sysctl = !words.includes("--no-sysctl");
-  const options = { ...context.options, sysctl, ...configured(configuredBackend) };
+  const insists = where === "--backend";
   const output = await work(
-    { ...context, options },
+    { ...context, options: { ...context.options, sysctl, insists } },
     words.filter((word) => word !== "--no-sysctl"),
     definitions,
   );

@@ -1,7 +1,7 @@
 /** Networks in a world in memory that publish ports. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { UsageError } from "../../core/commands/context.ts";
-import { recordedNetwork } from "../../core/commands/prepare.ts";
+import { recordedNetwork } from "../../core/commands/recorded_networks.ts";
 import type { HostError } from "../../core/host.ts";
 import { formatSpec } from "../../core/network/published_port.ts";
 import { describeWorld, emptyWorld, type World } from "./model_host.ts";

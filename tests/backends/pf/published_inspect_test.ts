@@ -1,7 +1,8 @@
 /** Published ports and masqueraded prefixes as `check` and `status` see them. */
 import { assertEquals } from "@std/assert";
 import { masquerade } from "../../../core/commands/masquerade.ts";
-import { isCompiled, recordedPolicy } from "../../../core/commands/prepare.ts";
+import { isCompiled } from "../../../core/commands/prepare.ts";
+import { recordedPolicy } from "../../../core/commands/recorded_networks.ts";
 import { status } from "../../../core/commands/status.ts";
 import { definitionOf } from "../../support/golden.ts";
 import { startProcess, type World } from "../../support/model_host.ts";

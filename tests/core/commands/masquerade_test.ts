@@ -179,8 +179,8 @@ Deno.test("prefixes stay where they are, not where another backend would be", as
 
 Deno.test("a backend in the configuration is for what comes first: prefixes stay where they are", async () => {
   const world = await after(`${ADD} 10.8.0.0/24`);
-  await bridgewall(world, "masquerade add 10.9.0.0/24", LANS, "iptables");
-  await bridgewall(world, "masquerade remove 10.8.0.0/24", LANS, "iptables");
+  await bridgewall(world, "configured=iptables masquerade add 10.9.0.0/24");
+  await bridgewall(world, "configured=iptables masquerade remove 10.8.0.0/24");
   assertEquals(world.tables.size, 0);
   assertEquals(world.ruleset.get("set masquerade_ipv4")?.slice(1), ["10.9.0.0/24"]);
 });

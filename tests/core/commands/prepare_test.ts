@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { recordedNetwork } from "../../../core/commands/prepare.ts";
+import { recordedNetwork } from "../../../core/commands/recorded_networks.ts";
 import { RecordError } from "../../../core/record/record.ts";
 import { network } from "../../support/definitions.ts";
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { HostError } from "../../../core/host.ts";
 import { describeWorld, emptyWorld, type World } from "../../support/model_host.ts";
-import { bridgewall, definition, LANS, publishElement } from "../../support/one_command.ts";
+import { bridgewall, definition, publishElement } from "../../support/one_command.ts";
 import { active, published, refused, script, WEB } from "../../support/published_networks.ts";
 
 Deno.test("a port is published, said, on record, and in what programs read", async () => {
@@ -237,9 +237,9 @@ Deno.test("a port is published where the network is, not where another backend w
 
 Deno.test("a backend in the configuration is for what comes up: ports follow their network", async () => {
   const world = await active("lan");
-  await bridgewall(world, `publish lan ${WEB}`, LANS, "iptables");
+  await bridgewall(world, `configured=iptables publish lan ${WEB}`);
   assertEquals(published(world), [WEB]);
-  await bridgewall(world, "unpublish lan 8080/tcp", LANS, "iptables");
+  await bridgewall(world, "configured=iptables unpublish lan 8080/tcp");
   assertEquals(published(world), []);
   assertEquals(world.tables.size, 0);
 });

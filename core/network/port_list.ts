@@ -1,0 +1,63 @@
+/**
+ * `<bridgewall:ports>`: published ports as text, one in a line. So a record holds them: it is read and
+ * written with each command, and elements would take several times as long where there are thousands.
+ */
+import type { XmlElement } from "@std/xml";
+import { quoted } from "../quoted.ts";
+import { type Part, refuse, textOf } from "./element_reader.ts";
+import { formatSpec, parseSpec, type PublishedPort, PublishedPortError } from "./published_port.ts";
+
+/** The namespace of what this program keeps in a definition. */
+export const NAMESPACE = "urn:bridgewall:network:1";
+
+/** The local name of the element. */
+export const PORT_LIST = "ports";
+
+/** What stands behind a port of which it is true. */
+const FLAGS = ["localhost", "runtime"] as const;
+
+/** The element for these ports. */
+export function portList(published: readonly PublishedPort[]): XmlElement {
+  const lines = published.map((port) =>
+    [formatSpec(port), ...FLAGS.filter((flag) => port[flag])].join(" ")
+  );
+  return ownElement(PORT_LIST, {}, [{ type: "text", text: `\n${lines.join("\n")}\n` }]);
+}
+
+/**
+ * The ports of such an element.
+ *
+ * @throws {NetworkDefinitionError} When a line is not one.
+ */
+export function readPortList(part: Part): readonly PublishedPort[] {
+  return textOf(part).split("\n").filter((line) => line.trim() !== "").map((line) => {
+    const [spec = "", ...flags] = line.trim().split(" ");
+    const unknown = flags.find((word) => !FLAGS.some((flag) => flag === word));
+    if (unknown !== undefined) {
+      refuse(
+        part,
+        `${quoted(unknown)} behind ${spec} is unknown`,
+        `Write nothing, ${FLAGS.join(" or ")}`,
+      );
+    }
+    try {
+      return {
+        ...parseSpec(spec, { localhost: flags.includes("localhost") }),
+        runtime: flags.includes("runtime"),
+      };
+    } catch (error) {
+      if (!(error instanceof PublishedPortError)) throw error;
+      return refuse(part, error.message, error.hint);
+    }
+  });
+}
+
+/** An element of the namespace, with the prefix that is usual for it. */
+export function ownElement(
+  local: string,
+  attributes: XmlElement["attributes"],
+  children: XmlElement["children"],
+): XmlElement {
+  const name = { raw: `bridgewall:${local}`, local, prefix: "bridgewall", uri: NAMESPACE };
+  return { type: "element", name, attributes, children };
+}

@@ -1,47 +1,15 @@
 /**
- * What `deno task test` runs: installs the programs that tests need (Debian and Ubuntu, as root),
- * runs the pure tests without permissions and then the rest, and ends with a table of what the host
- * tests showed for each backend and one line that counts.
+ * What `deno task test` runs: installs the programs that tests need (Debian and Ubuntu, as root), checks
+ * the types, runs the pure tests without permissions and then the rest, as many files at once as there are
+ * processors, and ends with a table of what the host tests showed for each backend and one line that
+ * counts.
  *
  *     deno task test [--no-install] [tests/PATH...] [--filter NAME] [more arguments of deno test]
  */
 import { fromFileUrl } from "@std/path";
 import { BACKENDS } from "./hosts/backends.ts";
 import { resultsTable } from "./hosts/results_table.ts";
-
-/** Debian's packages, and the program that tells whether each is there. */
-const PACKAGES: Readonly<Record<string, string>> = {
-  nftables: "nft",
-  iptables: "iptables",
-  iproute2: "ip",
-  conntrack: "conntrack",
-  "dnsmasq-base": "dnsmasq",
-  udhcpc: "udhcpc",
-  "iputils-ping": "ping",
-  socat: "socat",
-  strace: "strace",
-  procps: "sysctl",
-  "util-linux": "setpriv",
-  mount: "mount",
-  dbus: "dbus-daemon",
-  firewalld: "firewalld",
-  systemd: "busctl",
-  python3: "python3",
-};
-
-/**
- * apt-get, with nothing started by it: firewalld would take over the machine's own firewall. A machine
- * that says itself what may start is left to it (policy-rc.d, in Debian's invoke-rc.d(8)).
- */
-const APT_GET = `policy=/usr/sbin/policy-rc.d
-if [ ! -e $policy ]; then
-  trap 'rm -f $policy' EXIT
-  trap 'exit 1' HUP INT TERM
-  printf '#!/bin/sh\nexit 101\n' > $policy
-  chmod 755 $policy
-fi
-apt-get "$@"
-`;
+import { installPackages, say, succeeds } from "./install_packages.ts";
 
 /** Run with no permission but reading the examples: Deno itself proves that these are pure. */
 const PURE = ["tests/core", "tests/backends"];
@@ -71,57 +39,6 @@ export function closingLine({ passed, failed, skipped }: Counts): string {
   return skipped === 0 ? counted : `${counted}, ${skipped} skipped`;
 }
 
-async function say(line: string): Promise<void> {
-  await Deno.stdout.write(new TextEncoder().encode(`${line}\n`));
-}
-
-async function succeeds(program: string, args: readonly string[]): Promise<boolean> {
-  try {
-    const env = { DEBIAN_FRONTEND: "noninteractive" };
-    return (await new Deno.Command(program, { args: [...args], env }).spawn().status).success;
-  } catch {
-    return false;
-  }
-}
-
-/** The packages whose program is nowhere to be found. */
-function missingPackages(): readonly string[] {
-  const path = `${Deno.env.get("PATH") ?? ""}:/usr/sbin:/sbin`.split(":");
-  return Object.entries(PACKAGES)
-    .filter(([, program]) => !path.some((directory) => isThere(`${directory}/${program}`)))
-    .map(([name]) => name);
-}
-
-function isThere(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
-}
-
-/** Installs what is missing, or says what to install; tests without their program tell on their own. */
-async function provideRequirements(): Promise<void> {
-  const missing = missingPackages();
-  if (missing.length === 0) return;
-  const aptGet = (...args: readonly string[]): Promise<boolean> =>
-    succeeds("sh", ["-c", APT_GET, "sh", ...args]);
-  const install = ["install", "--yes", "--no-install-recommends", ...missing];
-  if (Deno.uid() !== 0 || !isThere("/usr/bin/apt-get")) {
-    return await say(`to run every test, as root: apt-get install ${missing.join(" ")}`);
-  }
-  await say(`installing ${missing.join(", ")} (--no-install skips this)`);
-  let installed = await aptGet(...install);
-  if (!installed) {
-    // A fresh image has no package lists, an old one has outdated ones: fetched only when needed.
-    await say("fetching the package lists");
-    installed = await aptGet("update") && await aptGet(...install);
-  }
-  if (!installed) await say("the packages could not be installed; tests that need them say so");
-  // Nor is it started by the next boot: nobody but the tests asked for it.
-  else if (missing.includes("firewalld")) await succeeds("systemctl", ["disable", "firewalld"]);
-}
-
 /** The test files at the path; none when it does not exist. */
 function testFiles(path: string): readonly string[] {
   try {
@@ -140,25 +57,69 @@ interface Ended {
   readonly counts: Counts;
 }
 
-/** Runs one group of tests, shows its output as it comes, and counts. */
+const NOTHING: Ended = { output: "", counts: { passed: 0, failed: 0, skipped: 0 } };
+
+/** All of them as one. */
+function join(all: readonly Ended[]): Ended {
+  return all.reduce((sum, { output, counts }) => ({
+    output: sum.output + output,
+    counts: {
+      passed: sum.counts.passed + counts.passed,
+      failed: sum.counts.failed + counts.failed,
+      skipped: sum.counts.skipped + counts.skipped,
+    },
+  }), NOTHING);
+}
+
+/**
+ * Runs some files, and counts.
+ *
+ * @param show Gets the output as it comes.
+ */
 async function runTests(
-  permissions: readonly string[],
+  args: readonly string[],
   files: readonly string[],
-  extra: readonly string[],
+  show: (piece: Uint8Array) => Promise<unknown>,
 ): Promise<Ended> {
-  if (files.length === 0) return { output: "", counts: { passed: 0, failed: 0, skipped: 0 } };
+  if (files.length === 0) return NOTHING;
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["test", "--no-prompt", ...permissions, ...extra, ...files],
+    args: ["test", "--no-prompt", "--no-check", ...args, ...files],
     env: { NO_COLOR: "1" },
     stdout: "piped",
   }).spawn();
   const text = new TextDecoder();
   let output = "";
   for await (const piece of child.stdout) {
-    await Deno.stdout.write(piece);
+    await show(piece);
     output += text.decode(piece, { stream: true });
   }
   return { output, counts: readCounts(output, (await child.status).code) };
+}
+
+/**
+ * Each file by a process of its own, several at once: namespaces are named by the process. What a file
+ * printed is shown when it has ended, so that it stands together.
+ */
+async function runApart(args: readonly string[], files: readonly string[]): Promise<Ended> {
+  const waiting = [...files];
+  const ended: Ended[] = [];
+  const work = async (): Promise<void> => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+      const one = await runTests(args, [file], () => Promise.resolve());
+      await say(one.output.trimEnd());
+      ended.push(one);
+    }
+  };
+  await Promise.all(Array.from({ length: navigator.hardwareConcurrency }, work));
+  return join(ended);
+}
+
+/** Checked once, so that no `deno test` has to; an error is one failure. */
+async function checkTypes(files: readonly string[]): Promise<Ended> {
+  if (files.length === 0 || await succeeds(Deno.execPath(), ["check", "--quiet", ...files])) {
+    return NOTHING;
+  }
+  return { ...NOTHING, counts: { ...NOTHING.counts, failed: 1 } };
 }
 
 async function main(): Promise<void> {
@@ -169,22 +130,22 @@ async function main(): Promise<void> {
   );
   const isWanted = (file: string): boolean =>
     paths.length === 0 || paths.some((path) => file.startsWith(path));
-  if (!Deno.args.includes("--no-install")) await provideRequirements();
+  if (!Deno.args.includes("--no-install")) await installPackages();
   const pure = PURE.flatMap(testFiles);
   const rest = testFiles("tests").filter((file) => !pure.includes(file));
-  const groups = [
-    await runTests(["--allow-read=tests/networks"], pure.filter(isWanted), extra),
-    await runTests(["--allow-all"], rest.filter(isWanted), extra),
-  ];
-  const total = groups.map(({ counts }) => counts).reduce((sum, { passed, failed, skipped }) => ({
-    passed: sum.passed + passed,
-    failed: sum.failed + failed,
-    skipped: sum.skipped + skipped,
-  }));
-  const output = groups.map((group) => group.output).join("");
+  const show = (piece: Uint8Array): Promise<number> => Deno.stdout.write(piece);
+  const { output, counts } = join([
+    await checkTypes([...pure, ...rest].filter(isWanted)),
+    await runTests(
+      ["--parallel", "--allow-read=tests/networks", ...extra],
+      pure.filter(isWanted),
+      show,
+    ),
+    await runApart(["--allow-all", ...extra], rest.filter(isWanted)),
+  ]);
   const table = resultsTable(output, BACKENDS.map(({ name }) => name));
-  await say(["", ...table, ...(table.length === 0 ? [] : [""]), closingLine(total)].join("\n"));
-  Deno.exit(total.failed === 0 ? 0 : 1);
+  await say(["", ...table, ...(table.length === 0 ? [] : [""]), closingLine(counts)].join("\n"));
+  Deno.exit(counts.failed === 0 ? 0 : 1);
 }
 
 if (import.meta.main) await main();

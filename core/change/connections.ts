@@ -9,6 +9,8 @@ export interface Connection {
   readonly original: Direction;
   /** Who answers: the guest, where the connection was sent to one. */
   readonly reply: Direction;
+  /** False until a packet has come back. */
+  readonly isAnswered: boolean;
 }
 
 /** The addresses and ports of one direction. */
@@ -58,7 +60,8 @@ export function readConnections(listing: string): readonly Connection[] {
       };
     };
     const [original, reply] = [direction(0), direction(1)];
-    return original === undefined || reply === undefined ? [] : [{ original, reply }];
+    if (original === undefined || reply === undefined) return [];
+    return [{ original, reply, isAnswered: !line.includes("[UNREPLIED]") }];
   });
 }
 

@@ -3,7 +3,7 @@
  * decides on the first packet of a connection where it goes, and keeps to that: so the entries of its
  * table that are wrong by now are deleted, once the rules are right, and the next packet is decided anew.
  */
-import { formatAddress, parseAddress } from "../address.ts";
+import { formatAddress, type IpAddress, parseAddress } from "../address.ts";
 import type { Command, CommandRunner } from "../command.ts";
 import type { Host } from "../host.ts";
 import { isLoopback, listeners, type PublishedPort } from "../network/published_port.ts";
@@ -14,6 +14,7 @@ import {
   conntrack,
   deleteOne,
   deletions,
+  type Direction,
   directionKey,
   readConnections,
 } from "./connections.ts";
@@ -26,6 +27,8 @@ export interface PortChanges {
   readonly added: readonly PublishedPort[];
   /** What led to a guest and does not: connections to that guest have gone on. */
   readonly removed: readonly PublishedPort[];
+  /** All that leads to a guest now: what goes to the same place by one of these goes on. */
+  readonly standing: readonly PublishedPort[];
 }
 
 const LOSS =
@@ -56,6 +59,7 @@ export async function endStaleConnections(
     return await endOfKind(host, { family, protocol }, {
       added: own(changes.added),
       removed: own(changes.removed),
+      standing: own(changes.standing),
     });
   }));
   return [...new Set(warnings.flat())];
@@ -67,14 +71,26 @@ async function endOfKind(
   changes: PortChanges,
 ): Promise<readonly string[]> {
   const port = onlyPort(changes);
-  const question = conntrack("-L", kind, port === undefined ? [] : ["--orig-port-dst", port]);
-  const answer = await host.run(question);
-  if (answer.status !== 0) return [lossOf(LOSS, question, answer)];
-  const listed = readConnections(answer.stdout);
-  const { stale, warnings } = await staleAmong(host, listed, changes);
-  if (stale.length === 0) return warnings;
-  const failures = await runDeletions(host, deletions(kind, stale, listed));
-  return [...warnings, ...failures, ...await endLateAnswers(host, kind, stale, port)];
+  const listings = port === undefined ? [[]] : [
+    ["--orig-port-dst", port],
+    // What the host has answered meanwhile begins with the port.
+    ...(changes.added.length === 0 ? [] : [["--reply-port-dst", port]]),
+  ];
+  const answers = await Promise.all(listings.map(async (options) => {
+    const question = conntrack("-L", kind, options);
+    return { question, result: await host.run(question) };
+  }));
+  const failed = answers.find(({ result }) => result.status !== 0);
+  if (failed !== undefined) return [lossOf(LOSS, failed.question, failed.result)];
+  const listed = answers.flatMap(({ result }) => readConnections(result.stdout));
+  const { stale, late, warnings } = await staleAmong(host, listed, changes);
+  if (stale.length + late.length === 0) return warnings;
+  const failures = await runDeletions(host, [
+    ...deletions(kind, stale, listed),
+    ...late.map((one) => deleteOne(kind, one)),
+  ]);
+  const asked = [...stale.map(({ original }) => original), ...late.map(({ reply }) => reply)];
+  return [...warnings, ...failures, ...await endLateAnswers(host, kind, asked, port)];
 }
 
 async function runDeletions(
@@ -100,10 +116,10 @@ const MOST_LOOKS = 6;
 async function endLateAnswers(
   host: TrackingHost,
   kind: ConnectionKind,
-  ended: readonly Connection[],
+  ended: readonly Direction[],
   port: string | undefined,
 ): Promise<readonly string[]> {
-  const asked = new Set(ended.map(({ original }) => directionKey(original)));
+  const asked = new Set(ended.map(directionKey));
   const question = conntrack("-L", kind, port === undefined ? [] : ["--reply-port-dst", port]);
   let [looks, isQuiet] = [0, false];
   while (looks < PAUSES.length || (!isQuiet && looks < MOST_LOOKS)) {
@@ -129,52 +145,65 @@ function onlyPort({ added, removed }: PortChanges): string | undefined {
   return ports.size === 1 && port !== undefined ? String(port) : undefined;
 }
 
-/** Those that lead elsewhere than their port by now. */
+/** What is wrong by now. */
+interface Stale {
+  /** Connections that lead elsewhere than their port. */
+  readonly stale: readonly Connection[];
+  /** Answers of the host that have opened connections, which lead to the host. */
+  readonly late: readonly Connection[];
+  readonly warnings: readonly string[];
+}
+
 async function staleAmong(
   runner: CommandRunner,
   listed: readonly Connection[],
-  { added, removed }: PortChanges,
-): Promise<{ readonly stale: readonly Connection[]; readonly warnings: readonly string[] }> {
-  const [portsNow, portsBefore] = [portFinder(added), portFinder(removed)];
+  { added, removed, standing }: PortChanges,
+): Promise<Stale> {
+  const [isAdded, isRemoved, isStanding] = [added, removed, standing].map(portFinder);
   const led = listed.filter((one) =>
-    portsBefore(one).some((port) => isAskedFor(one, port) && leadsTo(one, port))
+    !isUntranslated(one) && isRemoved?.(one.original, leadsTo(one)) === true &&
+    isStanding?.(one.original, leadsTo(one)) !== true
   );
-  const untranslated = listed.filter((one) =>
-    isUntranslated(one) && portsNow(one).some((port) => isAskedFor(one, port))
-  );
-  const { own, warnings } = await ownConnections(runner, untranslated);
-  return { stale: [...led, ...own], warnings };
+  const untranslated = listed.filter(isUntranslated);
+  const asked = untranslated.filter((one) => isAdded?.(one.original) === true);
+  // What the host has asked by itself, from a port of that number, has been answered, or soon is.
+  const late = untranslated.filter((one) => !one.isAnswered && isAdded?.(one.reply) === true);
+  const { isOwn, warnings } = await ownAddresses(runner, asked.length + late.length > 0);
+  return {
+    stale: [...led, ...asked.filter(({ original }) => isOwn(original.destination))],
+    late: late.filter(({ reply }) => isOwn(reply.destination)),
+    warnings,
+  };
 }
 
-/** Finds the ports that a connection may have been opened to, by its number alone. */
+/** Tells whether something was sent to one of the ports for which something more is true. */
 function portFinder(
   all: readonly PublishedPort[],
-): (one: Connection) => readonly PublishedPort[] {
+): (asked: Direction, is?: (port: PublishedPort) => boolean) => boolean {
   const isSingle = ({ ports: { start, end } }: PublishedPort): boolean => start === end;
   const single = Map.groupBy(all.filter(isSingle), ({ ports }) => ports.start);
   const wide = all.filter((port) => !isSingle(port));
-  return ({ original: { destinationPort } }) => [...single.get(destinationPort) ?? [], ...wide];
+  return (asked, is = () => true) =>
+    [...single.get(asked.destinationPort) ?? [], ...wide]
+      .some((port) => isAskedFor(asked, port) && is(port));
 }
 
-/** Whether the connection was opened to the published port. */
-function isAskedFor({ original }: Connection, port: PublishedPort): boolean {
-  const { destination, destinationPort } = original;
+/** Whether a packet was sent to the published port. */
+function isAskedFor({ destination, destinationPort }: Direction, port: PublishedPort): boolean {
   return port.ports.start <= destinationPort && destinationPort <= port.ports.end &&
     listeners(port).some((address) =>
       address === "any" ? !isLoopback(destination) : address.value === destination.value
     );
 }
 
-/** Whether the connection was sent to the port's guest. */
-function leadsTo(
-  { original, reply }: Connection,
-  { ports, guest, guestPorts }: PublishedPort,
-): boolean {
-  return reply.source.value === guest.value &&
+/** Whether a port leads to where the connection does. */
+function leadsTo({ original, reply }: Connection): (port: PublishedPort) => boolean {
+  return ({ ports, guest, guestPorts }) =>
+    reply.source.value === guest.value &&
     reply.sourcePort === original.destinationPort - ports.start + guestPorts.start;
 }
 
-/** Whether the host answers itself. */
+/** Whether who was asked answers: nobody has sent the connection elsewhere. */
 function isUntranslated({ original, reply }: Connection): boolean {
   return reply.source.value === original.destination.value &&
     reply.sourcePort === original.destinationPort;
@@ -182,12 +211,14 @@ function isUntranslated({ original, reply }: Connection): boolean {
 
 const ADDRESSES: Command = { program: "ip", args: ["-o", "address", "show"] };
 
-/** Those to the host itself: what is routed through it is none of ours. */
-async function ownConnections(
+/** Which addresses are the host's: what is routed through it is none of ours. */
+async function ownAddresses(
   runner: CommandRunner,
-  untranslated: readonly Connection[],
-): Promise<{ readonly own: readonly Connection[]; readonly warnings: readonly string[] }> {
-  if (untranslated.length === 0) return { own: [], warnings: [] };
+  isNeeded: boolean,
+): Promise<
+  { readonly isOwn: (address: IpAddress) => boolean; readonly warnings: readonly string[] }
+> {
+  if (!isNeeded) return { isOwn: isLoopback, warnings: [] };
   const listed = await runner.run(ADDRESSES);
   const found = [...listed.stdout.matchAll(/\binet6? ([0-9a-f.:]+)/g)];
   const local = new Set(found.flatMap(([, text = ""]) => {
@@ -196,9 +227,7 @@ async function ownConnections(
   }));
   return {
     // All of 127.0.0.0/8 is the host's, of which `lo` has one address.
-    own: untranslated.filter(({ original: { destination } }) =>
-      isLoopback(destination) || local.has(formatAddress(destination))
-    ),
+    isOwn: (address) => isLoopback(address) || local.has(formatAddress(address)),
     warnings: listed.status === 0 ? [] : [lossOf(LOSS, ADDRESSES, listed)],
   };
 }

@@ -47,7 +47,11 @@ function portChanges(
   isUnsure: boolean,
 ): PortChanges {
   const [old, now] = [portsOf(before), portsOf(after)];
-  return { added: isUnsure ? now : portsBeyond(now, old), removed: portsBeyond(old, now) };
+  return {
+    added: isUnsure ? now : portsBeyond(now, old),
+    removed: portsBeyond(old, now),
+    standing: now,
+  };
 }
 
 function newPrefixes(

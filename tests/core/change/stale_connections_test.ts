@@ -76,7 +76,7 @@ const ADDRESSES = [
 
 /** What is run for these changes on a host that tracks these connections. */
 async function ended(
-  changes: Readonly<Partial<Record<"added" | "removed", readonly string[]>>>,
+  changes: Readonly<Partial<Record<"added" | "removed" | "standing", readonly string[]>>>,
   entries: readonly string[],
   answer: (line: string) => Partial<CommandResult> | undefined = () => undefined,
 ): Promise<{ readonly ran: readonly string[]; readonly warnings: readonly string[] }> {
@@ -94,6 +94,7 @@ async function ended(
   const warnings = await endStaleConnections(runner, {
     added: (changes.added ?? []).map(port),
     removed: (changes.removed ?? []).map(port),
+    standing: (changes.standing ?? changes.added ?? []).map(port),
   });
   return { ran: runner.ran, warnings };
 }
@@ -121,14 +122,18 @@ Deno.test("nothing is asked where nothing has changed", async () => {
 Deno.test("one port is looked for by itself, several in one listing, each protocol in its own", async () => {
   const listings = async (...added: readonly string[]): Promise<readonly string[]> =>
     (await ended({ added }, [])).ran;
-  assertEquals(await listings(WEB), ["conntrack -L -f ipv4 -p tcp --orig-port-dst 8080"]);
+  const alone = (kind: string, port: number): readonly string[] =>
+    ["orig", "reply"].map((way) => `conntrack -L -f ${kind} --${way}-port-dst ${port}`);
+  assertEquals(await listings(WEB), alone("ipv4 -p tcp", 8080));
   assertEquals(await listings(WEB, "8081:10.0.0.2/tcp"), ["conntrack -L -f ipv4 -p tcp"]);
   assertEquals(await listings("80-90:10.0.0.2/tcp"), ["conntrack -L -f ipv4 -p tcp"]);
   assertEquals(await listings(WEB, "53:[fd00::2]/udp", "53:10.0.0.2/udp"), [
-    "conntrack -L -f ipv4 -p tcp --orig-port-dst 8080",
-    "conntrack -L -f ipv6 -p udp --orig-port-dst 53",
-    "conntrack -L -f ipv4 -p udp --orig-port-dst 53",
+    ...alone("ipv4 -p tcp", 8080),
+    ...alone("ipv6 -p udp", 53),
+    ...alone("ipv4 -p udp", 53),
   ]);
+  const { ran } = await ended({ removed: [WEB] }, []);
+  assertEquals(ran, alone("ipv4 -p tcp", 8080).slice(0, 1));
 });
 
 Deno.test("connections to a guest to whom a port led end with the port", async () => {
@@ -225,7 +230,7 @@ Deno.test("without conntrack it is said what goes on", async () => {
   assertEquals(warnings, [
     `${LOSS} (the program "conntrack" is not installed: conntrack: not found)`,
   ]);
-  assertEquals(ran.length, 2);
+  assertEquals(ran.length, 4);
 });
 
 Deno.test("entries that are gone by themselves meanwhile are no loss", async () => {
@@ -319,16 +324,48 @@ const [LIST, LOOK, DELETE, DELETE_LATE] = [
 const ASK_ADDRESSES = "ip -o address show";
 
 Deno.test("an answer that comes late opens no connection that goes on", async () => {
-  const begun = [LIST, ASK_ADDRESSES, DELETE];
-  assertEquals((await looks([ENDED])).ran, [...begun, LOOK, LOOK]);
-  assertEquals((await looks([ENDED], [LATE])).ran, [...begun, LOOK, DELETE_LATE, LOOK]);
-  assertEquals((await looks([ENDED], [], [LATE], [])).ran, [
+  const begun = [LIST, LOOK, ASK_ADDRESSES, DELETE];
+  assertEquals((await looks([ENDED], [])).ran, [...begun, LOOK, LOOK]);
+  assertEquals((await looks([ENDED], [], [LATE])).ran, [...begun, LOOK, DELETE_LATE, LOOK]);
+  assertEquals((await looks([ENDED], [], [], [LATE], [])).ran, [
     ...begun,
     LOOK,
     LOOK,
     DELETE_LATE,
     LOOK,
   ]);
+});
+
+Deno.test("so does one that came before anything was listed, on a host that tracked nothing", async () => {
+  const begun = [LIST, LOOK, ASK_ADDRESSES, DELETE_LATE];
+  assertEquals((await looks([], [LATE])).ran, [...begun, LOOK, LOOK]);
+  assertEquals((await looks([], [LATE], [LATE])).ran, [...begun, LOOK, DELETE_LATE, LOOK]);
+});
+
+Deno.test("what the host has asked from a port of that number, and was answered, goes on", async () => {
+  const answered = LATE.replace("[UNREPLIED] ", "");
+  const routed = LATE.replaceAll("192.0.2.1", "198.51.100.1");
+  for (const other of [answered, routed, LATE.replaceAll("8080", "8081")]) {
+    const { ran } = await looks([], [other]);
+    assertEquals(ran.filter((line) => line.includes("-D")), [], other);
+  }
+});
+
+Deno.test("what leads to the same guest by what is published now goes on", async () => {
+  const led = [entry("192.0.2.1 8080", "10.0.0.2 80"), entry("192.0.2.1 8081", "10.0.0.2 81")];
+  const gone = async (...standing: readonly string[]): Promise<readonly string[]> =>
+    await deleted({ removed: ["8080-8081:10.0.0.2:80/tcp"], standing }, led);
+  assertEquals(await gone(`${WEB}!`), ["192.0.2.1 8081 → 10.0.0.2 81"]);
+  assertEquals(await gone("192.0.2.1:8000-8090:10.0.0.2/tcp"), [
+    "192.0.2.1 8080 → 10.0.0.2 80",
+    "192.0.2.1 8081 → 10.0.0.2 81",
+  ]);
+  assertEquals(await gone("8079-8100:10.0.0.2:79/tcp"), []);
+});
+
+Deno.test("who asks the guest itself, by its own address, is nobody's business", async () => {
+  const direct = entry("10.0.0.2 80", "10.0.0.2 80");
+  assertEquals(await deleted({ removed: ["80:10.0.0.2/tcp"] }, [direct]), []);
 });
 
 Deno.test("what the host asks others by the same port goes on, and so does who is not ended", async () => {
@@ -338,18 +375,20 @@ Deno.test("what the host asks others by the same port goes on, and so does who i
     LATE.replaceAll("192.0.2.1", "192.0.2.7"),
     ENDED,
   ];
-  const { ran } = await looks([ENDED], others, others);
+  const { ran } = await looks([ENDED], [], others, others);
   assertEquals(ran.filter((line) => line.includes("-D")), [DELETE]);
-  assertEquals((await looks([])).ran, [LIST]);
+  assertEquals((await looks([])).ran, [LIST, LOOK]);
 });
 
 Deno.test("who answers for ever is not waited for, and a failure is said", async () => {
   const { ran } = await looks([ENDED], ...Array.from({ length: 20 }, () => [LATE]));
-  assertEquals(ran.filter((line) => line === LOOK).length, 6);
+  assertEquals(ran.filter((line) => line === LOOK).length, 1 + 6);
+  let asked = 0;
   const { warnings } = await ended(
     { added: ["8080:10.0.0.2:80/udp"] },
     [ENDED],
-    (line) => line.includes("--reply-port-dst") ? { status: 1, stderr: "no\n" } : undefined,
+    (line) =>
+      line.includes("--reply-port-dst") && ++asked > 1 ? { status: 1, stderr: "no\n" } : undefined,
   );
   assertEquals(warnings, [`${LOSS} (conntrack exited with status 1: no)`]);
 });
@@ -369,7 +408,11 @@ Deno.test("a host with many stale connections is not flooded with processes", as
     },
   };
   assertEquals(
-    await endStaleConnections(runner, { added: [], removed: [port("5000-6000:10.0.0.2/tcp")] }),
+    await endStaleConnections(runner, {
+      added: [],
+      removed: [port("5000-6000:10.0.0.2/tcp")],
+      standing: [],
+    }),
     [],
   );
   assert(most > 1 && most <= 16, `${most} at once`);

@@ -250,10 +250,12 @@ Deno.test("connections that began before end, and only where ports have changed"
     (await bridgewall(world, line)).ran.filter((one) => one.startsWith("conntrack"));
   assertEquals(await listed(`publish lan ${WEB}`), [
     "conntrack -L -f ipv4 -p tcp --orig-port-dst 8080",
+    "conntrack -L -f ipv4 -p tcp --reply-port-dst 8080",
   ]);
   assertEquals(await listed(`publish lan ${WEB}`), []);
   assertEquals(await listed("publish lan 8081:10.0.0.2:80/tcp"), [
     "conntrack -L -f ipv4 -p tcp --orig-port-dst 8081",
+    "conntrack -L -f ipv4 -p tcp --reply-port-dst 8081",
   ]);
   assertEquals(await listed("up lan"), []);
   assertEquals(await listed("reload"), []);

@@ -144,14 +144,22 @@ function plain(value: unknown): string {
 
 /** The addresses of one operand: an address, a prefix, a range, or a set of them. */
 export function operand(value: unknown): readonly string[] {
-  if (typeof value === "string") return [value];
+  if (typeof value === "string") return [addressWord(value)];
   const { set, prefix, range } = object(value);
   if (set !== undefined) return list(set).flatMap(operand);
   if (prefix !== undefined) {
     const { addr, len } = object(prefix);
-    return [`${String(addr)}/${String(len)}`];
+    return [`${addressWord(String(addr))}/${String(len)}`];
   }
-  return [Array.isArray(range) ? range.join("-") : JSON.stringify(value)];
+  if (!Array.isArray(range)) return [JSON.stringify(value)];
+  return [range.map((end) => typeof end === "string" ? addressWord(end) : end).join("-")];
+}
+
+/** nft ends an IPv6 address that holds one of IPv4 in dots (`::ffff:10.0.0.1`), a script of ours does not. */
+function addressWord(text: string): string {
+  if (!text.includes(":") || !text.includes(".")) return text;
+  const address = parseAddress(text);
+  return address === undefined ? text : formatAddress(address);
 }
 
 /**

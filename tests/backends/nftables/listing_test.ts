@@ -84,6 +84,17 @@ Deno.test("ports, protocols and addresses are read as a script writes them, in k
   ]]);
 });
 
+Deno.test("an IPv6 address that holds one of IPv4 is read in one form, however nft ends it", () => {
+  const parts = [{ prefix: { addr: "::ffff:10.0.0.0", len: 104 } }, "::1.2.3.4", {
+    range: ["64:ff9b::10.0.0.1", "64:ff9b::10.0.0.9"],
+  }];
+  assertEquals(elementsOf(set("s", ["ipv6_addr"], parts)).map(([key]) => key), [
+    "::ffff:a00:0/104",
+    "::102:304",
+    "64:ff9b::a00:1-64:ff9b::a00:9",
+  ]);
+});
+
 Deno.test("what elements have counted is read with them", () => {
   const { collections } = readListing(answer(WEB_LISTING));
   const { counted, declared } = collections.get("published_ranges_ipv4") ?? {};

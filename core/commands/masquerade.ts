@@ -50,11 +50,15 @@ export async function masquerade(
   return await change(context, action, prefixes);
 }
 
+/** An octet with a zero in front would be octal to some and decimal to others. */
+const PLAIN_IPV4 = /^(0|[1-9]\d*)(\.(0|[1-9]\d*)){3}$/;
+
 /** Bits beyond the prefix are cleared, as in an address of the host with its prefix length. */
 function readPrefix({ messages }: Context, text: string): Subnet {
-  const [addressText = ""] = text.split("/");
+  const [addressText = "", length] = text.split("/");
   const address = parseAddress(addressText);
-  const isPlain = address?.family === "ipv6" || /^\d{1,3}(\.\d{1,3}){3}$/.test(addressText);
+  const isPlain = (address?.family === "ipv6" || PLAIN_IPV4.test(addressText)) &&
+    (length === undefined || /^(0|[1-9]\d*)$/.test(length));
   const prefix = isPlain ? parseSubnet(text) : undefined;
   if (address === undefined || prefix === undefined) {
     throw new UsageError(
@@ -68,7 +72,9 @@ function readPrefix({ messages }: Context, text: string): Subnet {
       "Name the prefixes that are behind the host: 10.0.3.0/24",
     );
   }
-  if (prefix.value !== address.value) messages.note(`Taken for ${formatSubnet(prefix)}: ${text}`);
+  if (prefix.value !== address.value || length === undefined) {
+    messages.note(`Taken for ${formatSubnet(prefix)}: ${text}`);
+  }
   return prefix;
 }
 

@@ -133,6 +133,14 @@ function portsOf(part: Part): readonly PublishedPort[] {
       `It takes ${ATTRIBUTES.slice(0, -1).join(", ")}`,
     );
   }
+  const [inner] = element.children.filter(isElement);
+  if (inner !== undefined) {
+    refuse(
+      { ...part, element: inner },
+      `Element ${quoted(inner.name.raw)} stands in <${element.name.raw}>, which holds nothing`,
+      `Write it behind <${element.name.raw} …/>`,
+    );
+  }
   return [readWords(part)];
 }
 

@@ -352,6 +352,14 @@ Deno.test("a definition is as before when the last port is gone that was added t
   assertEquals(withPublished(added, []), source);
 });
 
+Deno.test("a port inside of another is not passed over in silence", () => {
+  const error = assertThrows(
+    () => network(META(`${PUBLISH} ${WEB}>${PUBLISH} ${WEB}/></bridgewall:publish>`)),
+    NetworkDefinitionError,
+  );
+  assertStringIncludes(error.message, "stands in <bridgewall:publish>, which holds nothing");
+});
+
 Deno.test("a definition that publishes nothing stays as it is", () => {
   for (const metadata of ["", "<metadata/>", "<metadata><!-- mine --></metadata>"]) {
     const { source } = network(metadata + IPS);

@@ -9,15 +9,21 @@ import type { CommandOutput, Context } from "./core/commands/context.ts";
 import { runCommandOf } from "./core/commands/mod.ts";
 import { VERSION } from "./core/version.ts";
 import { definitionFiles } from "./platform/definition_files.ts";
-import { openConfiguration, openHost } from "./platform/mod.ts";
+import { type FoundConfiguration, openConfiguration, openHost } from "./platform/mod.ts";
 import { openTerminal } from "./platform/terminal.ts";
+import { openWishes } from "./platform/wishes.ts";
 
 const terminal = openTerminal();
 const manner = readManner(Deno.args);
 
-async function open(request: Request): Promise<Context> {
-  const speak = messages(terminal, manner);
+/** The context that a command gets, by the configuration as it is now. */
+async function configure(request: Request): Promise<() => Context> {
   const configuration = await openConfiguration(request.config);
+  return () => open(request, configuration);
+}
+
+function open(request: Request, configuration: FoundConfiguration): Context {
+  const speak = messages(terminal, manner);
   const { stateDirectory } = request;
   const backend = request.backend ?? configuration.backend;
   const host = openHost({
@@ -49,7 +55,10 @@ async function answer(): Promise<CommandOutput> {
       return { text, json: { commands: entry === undefined ? COMMANDS : [entry] }, exitCode: 0 };
     }
     case "run":
-      return await runCommandOf(wish.request, await open(wish.request));
+      return await runCommandOf(wish.request, await configure(wish.request), {
+        wishes: openWishes,
+        configure: () => configure(wish.request),
+      });
   }
 }
 

@@ -6,6 +6,7 @@ import type { Host, HostFacts, Platform } from "./host.ts";
 import type { CompiledPolicy, FilteredPolicy } from "./policy/policy.ts";
 import { quoted } from "./quoted.ts";
 import type { Installation, Record } from "./record/record.ts";
+import type { Sign } from "./sign.ts";
 
 /** The backends there are, in libvirt's words where libvirt has them. */
 export const BACKEND_NAMES = ["firewalld", "nftables", "iptables", "pf"] as const;
@@ -142,6 +143,12 @@ export interface FirewallBackend {
    * @throws {HostError} When the firewall does not answer.
    */
   inspect(host: Host, installed: readonly InstalledPolicy[]): Promise<Inspection>;
+  /**
+   * How to notice, without asking all the time, that what stands for these networks may have changed.
+   *
+   * @param records Those that this backend holds: one at least.
+   */
+  signs(records: readonly Record[]): readonly Sign[];
 }
 
 /** Zones are firewalld's; what it does with the bridge decides there, whatever is said here. */

@@ -1,6 +1,6 @@
 /** What the program asks of the machine it runs on. Every effect of a command comes through here. */
 import type { Family, Subnet } from "./address.ts";
-import type { CommandRunner } from "./command.ts";
+import type { Command, CommandRunner } from "./command.ts";
 import type { Record } from "./record/record.ts";
 
 /** Where the records of active networks live. Needs the lock for everything but `readAll`. */
@@ -25,6 +25,8 @@ export interface RecordStore {
    * @throws {LockError} When the time is over.
    */
   lock(seconds: number, onWait: () => void): Promise<Disposable>;
+  /** Gives something whenever a record was written or removed; ends when the signal is given. */
+  changes(end: AbortSignal): AsyncIterable<unknown>;
 }
 
 /** One entry of the host's main routing table. */
@@ -99,8 +101,17 @@ export interface Host extends CommandRunner {
    * @throws {HostError} When it does not answer.
    */
   facts(wanted: FactsWanted): Promise<HostFacts>;
-  /** Lets so many milliseconds go by, in which others on the machine get on. */
-  pause(milliseconds: number): Promise<void>;
+  /**
+   * Runs a program that goes on, and gives its lines as they come. Ends with the program, which ends when
+   * the signal is given; also where there is no such program.
+   */
+  follow(command: Command, end: AbortSignal): AsyncIterable<string>;
+  /** Lets so many milliseconds go by, in which others on the machine get on; fewer when the signal is given. */
+  pause(milliseconds: number, end?: AbortSignal): Promise<void>;
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Nothing is to be done for a while: what is not needed any more is given back. */
+  rest(): Promise<void>;
 }
 
 /** The machine, or the way it is asked, is not as it must be. Exit code 1. */

@@ -16,8 +16,10 @@ import {
 } from "../core/host.ts";
 import { printable, quotedPath } from "../core/quoted.ts";
 import { isFileCommand, runFileCommand } from "./configuration_files.ts";
+import { followCommand } from "./follow_command.ts";
 import { freebsdFacts } from "./freebsd.ts";
 import { linuxFacts } from "./linux.ts";
+import { releaseMemory } from "./memory.ts";
 import { isNamedPipe } from "./named_pipe.ts";
 import { recordDirectory } from "./record_directory.ts";
 import { runCommand } from "./run_command.ts";
@@ -62,8 +64,27 @@ export function openHost({ stateDirectory, onCommand }: HostOptions): Host {
       kernel: Deno.osRelease(),
       ...await FACTS[platform]({ run }, wanted),
     }),
-    pause: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+    follow: (command, end) => {
+      onCommand(command);
+      return followCommand(command, end);
+    },
+    pause,
+    now: Date.now,
+    rest: releaseMemory,
   };
+}
+
+function pause(milliseconds: number, end?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (end?.aborted === true) return resolve();
+    const finish = (): void => {
+      clearTimeout(timer);
+      end?.removeEventListener("abort", finish);
+      resolve();
+    };
+    const timer = setTimeout(finish, milliseconds);
+    end?.addEventListener("abort", finish, { once: true });
+  });
 }
 
 /** The configuration, and where definitions of networks stand. */

@@ -5,6 +5,7 @@ import { printable, quoted, quotedPath } from "../core/quoted.ts";
 import { type Record, RecordError } from "../core/record/record.ts";
 import { formatRecord, parseRecord } from "../core/record/record_xml.ts";
 import { lockFile } from "./lock.ts";
+import { recordChanges } from "./record_changes.ts";
 import { SCRIPT_PREFIX } from "./run_command.ts";
 
 /** Write permission for group and others. */
@@ -33,6 +34,7 @@ export function recordDirectory(
     readAll: () => refuseProblems("read records in", directory, () => readAll(directory, user)),
     write: (record) =>
       refuseProblems("write a record in", directory, () => writeRecord(directory, record)),
+    changes: (end) => recordChanges(directory, end),
     remove: (network) =>
       refuseProblems("remove a record in", directory, () => removeRecord(directory, network)),
     lock: (seconds, onWait) =>

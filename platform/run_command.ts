@@ -9,10 +9,10 @@ import type { Command, CommandResult, Program } from "../core/command.ts";
 const DIRECTORIES = ["/usr/sbin", "/sbin", "/usr/bin", "/bin", "/run/current-system/sw/bin"];
 
 /**
- * Nothing of the caller's environment gets through. Messages are in English: errors are recognised by
+ * The environment of every program. Nothing of the caller's gets through. Messages are in English: errors are recognised by
  * their text, and nft and tc translate theirs by the locale.
  */
-const ENVIRONMENT = { LC_ALL: "C", PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
+export const ENVIRONMENT = { LC_ALL: "C", PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
 
 /** Found once for the life of the process. */
 const paths = new Map<Program, string>();
@@ -20,6 +20,12 @@ const paths = new Map<Program, string>();
 /** All paths that {@linkcode runCommand} may run, for the permissions of the compiled binary. */
 export function candidatePaths(program: Program): readonly string[] {
   return DIRECTORIES.map((directory) => `${directory}/${program}`);
+}
+
+/** Where the program is, if it was run already; else where it may be. */
+export function programPaths(program: Program): readonly string[] {
+  const known = paths.get(program);
+  return known === undefined ? candidatePaths(program) : [known];
 }
 
 /** What a pipe takes at once (pipe(7)). */
@@ -59,9 +65,7 @@ export async function runCommand(command: Command, directory: string): Promise<C
 }
 
 async function runWhereverItIs(command: Command): Promise<CommandResult> {
-  const known = paths.get(command.program);
-  const candidates = known === undefined ? candidatePaths(command.program) : [known];
-  for (const path of candidates) {
+  for (const path of programPaths(command.program)) {
     try {
       const result = await runPath(path, command);
       paths.set(command.program, path);

@@ -26,6 +26,7 @@ import { bridgesOf } from "./questions.ts";
 import { isPuttingBack, type StandingNetworks, standingNetworks } from "./original_zones.ts";
 import { mixedWarnings } from "./published_limits.ts";
 import { unsayableName } from "./refusals.ts";
+import { DAEMON_SIGNS } from "./signs.ts";
 import {
   bindingSteps,
   misplacement,
@@ -58,6 +59,7 @@ export function besideFirewalld(backend: FirewallBackend): FirewallBackend {
         }),
       };
     },
+    signs: (records) => [...backend.signs(records), ...DAEMON_SIGNS],
     inspect: async (host, installed) => {
       const [inspection, drift] = await Promise.all([
         backend.inspect(host, installed),

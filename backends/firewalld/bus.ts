@@ -61,6 +61,17 @@ export function permanentZoneQuestion(name: string): Command {
   return call(".config", "getZoneOfInterface", "s", name);
 }
 
+/** Prints each signal of firewalld, and of the bus when a name on it changes hands, as JSON in a line. */
+export const MONITOR: Command = {
+  program: "busctl",
+  args: [
+    "--json=short",
+    `--match=type='signal',sender='${NAME}'`,
+    `--match=type='signal',member='NameOwnerChanged',arg0='${NAME}'`,
+    "monitor",
+  ],
+};
+
 /** What the object is at run time. */
 export function settingsQuestion({ kind, name }: ObjectName): Command {
   return kind === "zone"

@@ -4,6 +4,7 @@ import { compileChange } from "./compile.ts";
 import { detectFirewalld } from "./detect.ts";
 import { inspectZones } from "./inspect.ts";
 import { questionsFor } from "./questions.ts";
+import { ZONE_SIGNS } from "./signs.ts";
 
 /** The backend that asks firewalld for zones and policies, and adds no rule beside it. */
 export function firewalld(): FirewallBackend {
@@ -15,5 +16,6 @@ export function firewalld(): FirewallBackend {
       questionsFor(records, rebuilding ? undefined : networks),
     compile: compileChange,
     inspect: inspectZones,
+    signs: () => ZONE_SIGNS,
   };
 }

@@ -3,6 +3,7 @@ import type { FirewallBackend } from "../../core/firewall_backend.ts";
 import { compileChange } from "./compile.ts";
 import { detectIptables } from "./detect.ts";
 import { inspectTables } from "./inspect.ts";
+import { tableSigns } from "./signs.ts";
 import { IPV6_QUESTION, PROGRAMS, usedPrograms, VERSION_QUESTION } from "./variant.ts";
 
 /**
@@ -22,5 +23,6 @@ export function iptables(): FirewallBackend {
     ],
     compile: compileChange,
     inspect: inspectTables,
+    signs: tableSigns,
   };
 }

@@ -1,5 +1,6 @@
 /** The nftables backend. */
 import type { FirewallBackend } from "../../core/firewall_backend.ts";
+import { NFT_MONITOR } from "../../core/sign.ts";
 import { compileChange } from "./compile.ts";
 import { detectNftables } from "./detect.ts";
 import { probeQuestions } from "./kernel_probe.ts";
@@ -17,6 +18,11 @@ export function nftables(table: string): FirewallBackend {
     detect: detectNftables,
     questions: (_records, _rebuilding, networks = []) => probeQuestions(networks),
     compile: (policies, facts) => compileChange(table, policies, facts),
+    signs: () => {
+      // Such as `delete chain inet bridgewall forward`; other tables are passed over.
+      const ours = new RegExp(`^\\w+ \\w+ inet ${table}(?:\\s|$)`);
+      return [{ kind: "lines", command: NFT_MONITOR, mayBeOurs: (line) => ours.test(line) }];
+    },
     inspect: (host, installed) => inspectTable(host, table, installed.map(({ policy }) => policy)),
   };
 }

@@ -8,6 +8,7 @@ import { listingQuestions } from "./listing.ts";
 import { QUESTIONS } from "./main_ruleset.ts";
 import { flushedPaths } from "./removal.ts";
 import { SETTINGS_QUESTION } from "./settings.ts";
+import { anchorSigns } from "./signs.ts";
 
 /**
  * The backend that keeps what it installs below one anchor of FreeBSD's pf.
@@ -26,6 +27,7 @@ export function pf(anchor: string): FirewallBackend {
       ...paths(records.filter(isWanted(networks))).flatMap(listingQuestions),
     ],
     compile: (policies, facts) => compileChange(anchor, policies, facts),
+    signs: () => anchorSigns(anchor),
     inspect: (host, installed) => inspectAnchors(anchor, host, installed),
   };
 }

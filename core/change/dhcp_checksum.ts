@@ -9,7 +9,8 @@
  */
 import { commandsOf, type NetworkChange, type Step } from "./change.ts";
 import type { Command } from "../command.ts";
-import type { Facts } from "../firewall_backend.ts";
+import type { Drift, Facts } from "../firewall_backend.ts";
+import type { HostFacts } from "../host.ts";
 import type { FilteredPolicy } from "../policy/policy.ts";
 import { quoted } from "../quoted.ts";
 
@@ -61,6 +62,24 @@ export function checksumRepair(policy: FilteredPolicy, facts: Facts): Repair {
     removal: [{ commands: [remove], ignoreErrors: true }],
     warnings: [],
   };
+}
+
+/**
+ * What differs from what was installed: a bridge that is made again has lost its queue.
+ *
+ * @param removal The way back of the network, which tells whether there was a repair.
+ * @param seeksMore True: also where there was none, because the bridge was not there, and it is now.
+ */
+export function checksumDrift(
+  { bridge, network, services }: FilteredPolicy,
+  removal: NetworkChange["removal"],
+  { interfaces, clsact }: Pick<HostFacts, "interfaces" | "clsact">,
+  seeksMore: boolean,
+): readonly Drift[] {
+  const wasThere = commandsOf([{ removal }]).some(({ program }) => program === "tc");
+  if (!services.dhcp || (!wasThere && !seeksMore)) return [];
+  if (!interfaces.includes(bridge) || clsact.includes(bridge)) return [];
+  return [{ network, difference: `DHCP checksums are not repaired on bridge ${quoted(bridge)}` }];
 }
 
 /** Whether the queue is ours to remove: nobody had one there, or we remember having made it. */

@@ -36,6 +36,7 @@ export type CommandName =
   | "plan"
   | "status"
   | "check"
+  | "watch"
   | "publish"
   | "unpublish"
   | "masquerade"
@@ -155,6 +156,20 @@ export const COMMANDS: readonly CommandEntry[] = [
     details: [ACTIVE_HELP + " Without one, all are checked.", "Every difference is named."],
     options: [{ ...ALL, help: "all active networks" }],
     examples: ["bridgewall check", "bridgewall check default || bridgewall reload default"],
+  },
+  {
+    name: "watch",
+    operands: "",
+    takesOperands: false,
+    summary: "stay, and put back what somebody removes",
+    details: [
+      "Notices within a second that rules of active networks were removed or changed, and makes them " +
+      "as the records say, in one step. Each event is a line, with `--json` an object in a line. " +
+      "When somebody removes them again and again there are pauses of up to a second.",
+      "SIGTERM and SIGINT end it, and the rules stay. SIGHUP makes it read the configuration again.",
+    ],
+    options: [],
+    examples: ["bridgewall watch", "bridgewall watch --json"],
   },
   {
     name: "publish",

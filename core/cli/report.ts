@@ -1,12 +1,7 @@
 /** Results and errors → text and exit code. The only printer. */
 import type { CommandOutput, Messages } from "../commands/context.ts";
-import { UsageError } from "../commands/context.ts";
 import type { Command } from "../command.ts";
-import { ConfigurationError } from "../configuration.ts";
-import { NoBackendError, UnsupportedNetworkError } from "../firewall_backend.ts";
-import { HostError } from "../host.ts";
-import { NetworkDefinitionError } from "../network/network_error.ts";
-import { RecordError } from "../record/record.ts";
+import { exitCodeOf } from "../own_error.ts";
 import type { Manner } from "./read_arguments.ts";
 
 /** Where the words go. */
@@ -37,6 +32,7 @@ export function messages(terminal: Terminal, manner: Manner): Messages {
     detail: (text) => {
       if (manner.verbose) write("detail", text, text);
     },
+    event: (text, json) => terminal.writeData(manner.json ? jsonLine(json) : `${text}\n`),
   };
 }
 
@@ -53,7 +49,8 @@ export function commandTrace({ program, args, stdin }: Command): string {
 
 /** Prints what a command has to say. */
 export function reportOutput(terminal: Terminal, manner: Manner, output: CommandOutput): number {
-  const lines = manner.json ? [JSON.stringify(output.json, null, 2)] : output.text;
+  const { text, json } = output;
+  const lines = !manner.json ? text : json === undefined ? [] : [JSON.stringify(json, null, 2)];
   if (lines.length > 0) terminal.writeData(`${lines.join("\n")}\n`);
   return output.exitCode;
 }
@@ -74,16 +71,6 @@ export function reportError(terminal: Terminal, manner: Manner, error: unknown):
     terminal.writeMessage(`\n${label(terminal, manner, "hint")}: ${hint}\n`);
   }
   return exitCode;
-}
-
-function exitCodeOf(error: unknown): number | undefined {
-  if (
-    error instanceof UsageError || error instanceof NetworkDefinitionError ||
-    error instanceof ConfigurationError
-  ) return 2;
-  if (error instanceof NoBackendError || error instanceof UnsupportedNetworkError) return 4;
-  if (error instanceof HostError || error instanceof RecordError) return 1;
-  return undefined;
 }
 
 function label({ colour }: Terminal, { color }: Manner, word: keyof typeof COLOURS): string {

@@ -45,6 +45,12 @@ export interface Messages {
   warn(text: string): void;
   /** What only the curious want to see. */
   detail(text: string): void;
+  /**
+   * What has happened, of a command that goes on: a line of its result.
+   *
+   * @param json The same for programs, with `--json`.
+   */
+  event(text: string, json: Readonly<Record<string, unknown>>): void;
 }
 
 /** Everything a command may use. */
@@ -65,7 +71,7 @@ export interface Context {
 export interface CommandOutput {
   /** For people, one element a line. */
   readonly text: readonly string[];
-  /** The same for programs, with `--json`. */
+  /** The same for programs, with `--json`; undefined: nothing more. */
   readonly json: unknown;
   /** 0; 3 when `check` found drift, 4 when `backends` found none. Failures throw. */
   readonly exitCode: number;

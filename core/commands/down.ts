@@ -4,7 +4,7 @@ import { HostError } from "../host.ts";
 import { isMasquerade } from "../policy/masquerade.ts";
 import { quoted } from "../quoted.ts";
 import type { CommandOutput, Context } from "./context.ts";
-import { lockedForRemoval } from "./locked.ts";
+import { lockedOnRecord } from "./locked.ts";
 import { namedRecords, type NetworkArguments } from "./read_definitions.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { runTransition } from "./transition.ts";
@@ -16,7 +16,7 @@ import { runTransition } from "./transition.ts";
  */
 export async function down(context: Context, names: NetworkArguments): Promise<CommandOutput> {
   const { messages } = context;
-  const result = await lockedForRemoval(context, async (snapshot) => {
+  const result = await lockedOnRecord(context, async (snapshot) => {
     const networks = snapshot.records.filter((record) => !isMasquerade(record));
     const { found, missing } = await namedRecords(context, networks, names);
     const leaving = found.map(({ name }) => name);

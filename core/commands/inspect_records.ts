@@ -1,10 +1,12 @@
 /** What is live for the networks on record: for `status` and `check`. */
+import { commandsOf } from "../change/change.ts";
+import { checksumDrift } from "../change/dhcp_checksum.ts";
 import { localRoutingDrift } from "../change/local_routing.ts";
 import { forwardingKey, missingForwarding } from "../change/forwarding.ts";
 import type { Subnet } from "../address.ts";
 import type { Drift, NetworkInspection, Traffic } from "../firewall_backend.ts";
 import type { Network } from "../network/network.ts";
-import { HostError } from "../host.ts";
+import { HostError, type Platform } from "../host.ts";
 import { derivePolicy } from "../policy/derive_policy.ts";
 import { isMasquerade, masqueradePolicy, recordedPrefixes } from "../policy/masquerade.ts";
 import {
@@ -55,6 +57,8 @@ export interface InspectedRecords {
   readonly masquerade?: InspectedPrefixes;
   /** Interrupted changes, then rules, then forwarding that is off. Empty: all is well. */
   readonly drift: readonly Drift[];
+  /** Whether rules are not as they should be, whatever else there is. */
+  readonly areRulesDrifted: boolean;
 }
 
 /**
@@ -70,25 +74,38 @@ export async function inspectRecords(context: Context): Promise<InspectedRecords
     throw new HostError("Cannot look at the firewall: only root may", "Run it again as root");
   }
   if (await hasNoRecords(context)) {
-    const inspected = await inspectNow(context);
+    const inspected = await inspectUnderLock(context);
     if (await hasNoRecords(context)) return inspected;
   }
   using _lock = await host.records.lock(
     options.wait,
     () => messages.note(WAITING),
   );
-  return await inspectNow(context);
+  return await inspectUnderLock(context);
 }
 
 async function hasNoRecords({ host }: Context): Promise<boolean> {
   return (await host.records.readAll()).length === 0;
 }
 
-async function inspectNow({ host, backends, options }: Context): Promise<InspectedRecords> {
-  const [records, facts] = await Promise.all([
-    host.records.readAll(),
-    host.facts({ ...NO_FACTS, forwarding: true }),
-  ]);
+/**
+ * Like {@linkcode inspectRecords}, for who has the lock already.
+ *
+ * @param seeksMore True: also what could not be done when a network came up, and can be tried again.
+ */
+export async function inspectUnderLock(
+  { host, backends, options }: Context,
+  seeksMore = false,
+): Promise<InspectedRecords> {
+  const records = await host.records.readAll();
+  const repairs = records.filter((record) => mayRepair(record, host.platform));
+  const mayMatter = seeksMore ? repairs : repairs.filter(hasRepair);
+  const facts = await host.facts({
+    ...NO_FACTS,
+    forwarding: true,
+    interfaces: mayMatter.length > 0,
+    clsact: mayMatter.length > 0,
+  });
   const networks = records.filter((record) => !isMasquerade(record)).map((record) => {
     const placed = recordedNetwork(record);
     return { record, network: placed.network, policy: derivePolicy(placed) };
@@ -124,11 +141,17 @@ async function inspectNow({ host, backends, options }: Context): Promise<Inspect
     ...(masquerade === undefined
       ? {}
       : { masquerade: { ...masquerade, counted: countedOf(masquerade.record) } }),
+    areRulesDrifted: inspections.some(({ drift }) => drift.length > 0),
     drift: [
       ...records.flatMap(interruption),
       ...records.flatMap(leftBehind),
       ...inspections.flatMap(({ drift }) => drift),
       ...local,
+      ...networks.filter(({ record }) => mayMatter.includes(record)).flatMap((one) =>
+        isFiltered(one.policy)
+          ? checksumDrift(one.policy, one.record.removal, facts, seeksMore)
+          : []
+      ),
       ...missing.flatMap((family) =>
         all.filter(({ policy }) => forwardedFamilies(policy).includes(family))
           .map(({ record }) => ({
@@ -138,6 +161,15 @@ async function inspectNow({ host, backends, options }: Context): Promise<Inspect
       ),
     ],
   };
+}
+
+/** iptables repairs checksums by a rule. */
+function mayRepair({ backend }: Record, platform: Platform): boolean {
+  return platform === "linux" && (backend === "nftables" || backend === "firewalld");
+}
+
+function hasRepair({ removal }: Record): boolean {
+  return commandsOf([{ removal }]).some(({ program }) => program === "tc");
 }
 
 function interruption({ name, state }: Record): readonly Drift[] {

@@ -81,8 +81,8 @@ function refuseOther(held: string | undefined, asked: string | undefined): void 
   );
 }
 
-/** Like {@linkcode locked}, for work that only removes: the records say how, in whatever backend. */
-export async function lockedForRemoval<Result>(
+/** Like {@linkcode locked}, for work of which the records say all, in whatever backend. */
+export async function lockedOnRecord<Result>(
   context: Context,
   work: (snapshot: Snapshot) => Promise<Result>,
 ): Promise<Result> {

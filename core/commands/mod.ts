@@ -2,7 +2,7 @@
 import { namedBackend } from "../choose_backend.ts";
 import type { Request } from "../cli/read_arguments.ts";
 import { check } from "./check.ts";
-import type { CommandOutput, Context } from "./context.ts";
+import type { CommandOutput } from "./context.ts";
 import { down } from "./down.ts";
 import { listBackends } from "./list_backends.ts";
 import { masquerade } from "./masquerade.ts";
@@ -12,6 +12,15 @@ import { reload } from "./reload.ts";
 import { status } from "./status.ts";
 import { unpublish } from "./unpublish.ts";
 import { up } from "./up.ts";
+import { type OpenContext, watch, type Wishes } from "./watch.ts";
+
+/** What a command has that does not end by itself. */
+export interface Staying {
+  /** Asked for only by such a command: from then on signals do not end the program. */
+  wishes(): Wishes;
+  /** As in {@linkcode watch}. */
+  configure(): Promise<OpenContext>;
+}
 
 /**
  * Runs the command that was asked for.
@@ -19,7 +28,12 @@ import { up } from "./up.ts";
  * @throws {NoBackendError} When a backend was asked for that this program does not have, also by
  * commands that have no use for it.
  */
-export async function runCommandOf(request: Request, context: Context): Promise<CommandOutput> {
+export async function runCommandOf(
+  request: Request,
+  open: OpenContext,
+  { wishes, configure }: Staying,
+): Promise<CommandOutput> {
+  const context = open();
   const { backends, options } = context;
   if (options.backend !== undefined) namedBackend(backends, options.backend);
   const { operands, localhost } = request;
@@ -37,6 +51,8 @@ export async function runCommandOf(request: Request, context: Context): Promise<
       return await status(context, names);
     case "check":
       return await check(context, names);
+    case "watch":
+      return await watch(open, wishes(), configure);
     case "publish":
       return await publish(context, { operands, localhost });
     case "unpublish":

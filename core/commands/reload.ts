@@ -1,16 +1,14 @@
 /** `bridgewall reload`: removes and installs active networks again, in one step. */
-import type { Step } from "../change/change.ts";
-import { forwardingSteps } from "../change/forwarding.ts";
 import { HostError } from "../host.ts";
-import type { Policy } from "../policy/policy.ts";
 import { isMasquerade } from "../policy/masquerade.ts";
 import { quoted } from "../quoted.ts";
 import type { CommandOutput, Context } from "./context.ts";
+import { inspectUnderLock } from "./inspect_records.ts";
 import { locked } from "./locked.ts";
 import { ALL_FACTS, compilePolicies } from "./prepare.ts";
 import { recordedPolicy } from "./recorded_networks.ts";
 import { namedRecords, type NetworkArguments, refuseMissing } from "./read_definitions.ts";
-import type { Snapshot } from "./snapshot.ts";
+import { settingsFor } from "./put_back.ts";
 import { runTransition } from "./transition.ts";
 
 /**
@@ -20,10 +18,12 @@ import { runTransition } from "./transition.ts";
  * @throws {HostError} When a network that was named is not active.
  */
 export async function reload(context: Context, names: NetworkArguments): Promise<CommandOutput> {
-  const { messages, options } = context;
+  const { messages } = context;
   const all = names.all || names.names.length === 0;
   const reloaded = await locked(context, { facts: ALL_FACTS }, async (snapshot, backend) => {
-    const { found, missing } = await namedRecords(context, snapshot.records, { ...names, all });
+    const { records } = snapshot;
+    const nameable = all ? records : records.filter((record) => !isMasquerade(record));
+    const { found, missing } = await namedRecords(context, nameable, { ...names, all });
     refuseMissing(missing);
     const policies = found.map(recordedPolicy);
     const definitions = found.map(({ network }) => network);
@@ -31,9 +31,14 @@ export async function reload(context: Context, names: NetworkArguments): Promise
       ...snapshot,
       backend,
     });
-    const settings = options.sysctl ? settingsFor(context, policies, snapshot) : [];
+    const settings = settingsFor(context, policies, snapshot);
     if (entering.length > 0) {
-      await runTransition(context, snapshot, { leaving: [], entering, settings, drifted });
+      await runTransition(context, snapshot, {
+        leaving: [],
+        entering,
+        settings,
+        drifted: drifted || (all && await areRulesDrifted(context)),
+      });
     }
     warnings.forEach((warning) => messages.warn(warning));
     return entering.map(({ name, installation }): Reloaded => ({
@@ -57,6 +62,16 @@ export async function reload(context: Context, names: NetworkArguments): Promise
   };
 }
 
+/** Then all is made anew, and what others have put among it goes. A host that does not tell has not drifted. */
+async function areRulesDrifted(context: Context): Promise<boolean> {
+  try {
+    return (await inspectUnderLock(context)).areRulesDrifted;
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    return false;
+  }
+}
+
 /** A network, and its backend before and after; null where it has no rules. */
 interface Reloaded {
   readonly name: string;
@@ -70,19 +85,4 @@ function sentence({ name, from, to }: Reloaded): string {
     return `Masqueraded prefixes are loaded again${move && `, and have${move}`}`;
   }
   return `Network ${quoted(name)} is up again${move && `, and has${move}`}`;
-}
-
-/** Rules come back even where forwarding cannot be switched on: without them everything would pass. */
-function settingsFor(
-  { messages }: Context,
-  policies: readonly Policy[],
-  { facts }: Snapshot,
-): readonly Step[] {
-  try {
-    return forwardingSteps(policies, facts);
-  } catch (error) {
-    if (!(error instanceof HostError)) throw error;
-    messages.warn(error.message);
-    return [];
-  }
 }

@@ -26,6 +26,7 @@ function backend(name: string, detection: Detection): Asked {
     },
     questions: () => [],
     compile: () => ({ networks: [], reset: [], unseen: [] }),
+    signs: () => [],
     inspect: () => Promise.resolve({ networks: [], drift: [] }),
     asked: () => asked,
   };

@@ -176,6 +176,7 @@ function essentials(world: World): World {
     ...world,
     firewalld: { ...world.firewalld, permanent: zones(permanent), bindings: zones(bindings) },
     localRouting: new Set(),
+    queues: new Set(),
     tables: new Map(tables),
     files: new Map(files),
   };

@@ -43,6 +43,7 @@ export function emptyWorld(facts: Partial<HostFacts> = {}): World {
     missing: new Set(),
     ipv6: true,
     localRouting: new Set(),
+    queues: new Set(),
     connections: [],
     files: new Map(),
     facts: {
@@ -103,6 +104,9 @@ export type FateOf = (effect: number, command?: Command) => Fate;
 const RECORDS = new Map<string, Record>();
 
 /** Reads each record once: the same few come again and again. */
+/** Nobody changes anything behind a command's back. */
+async function* nothing(): AsyncIterable<never> {}
+
 function readRecord(name: string, text: string): Record {
   const record = RECORDS.get(text) ?? parseRecord(text, name);
   RECORDS.set(text, record);
@@ -160,7 +164,15 @@ export function startProcess(
     kernel: "6.1.0",
     privileged: true,
     pause: () => Promise.resolve(),
-    facts: () => Promise.resolve({ ...world.facts, platform: world.platform }),
+    follow: nothing,
+    now: () => 0,
+    rest: () => Promise.resolve(),
+    facts: () =>
+      Promise.resolve({
+        ...world.facts,
+        platform: world.platform,
+        clsact: [...world.facts.clsact, ...world.queues],
+      }),
     // As main.ts does it.
     run: keepingRuntime(runner, (sentence) => void said.push(sentence)),
     records: {
@@ -176,6 +188,7 @@ export function startProcess(
         ),
       remove: (name) =>
         Promise.resolve().then(() => effect(() => void world.files.delete(name), refuseWrite)),
+      changes: nothing,
       lock: () => Promise.resolve({ [Symbol.dispose]: () => {} }),
     },
   };
@@ -197,6 +210,7 @@ export function startProcess(
       note: (text) => void said.push(text),
       warn: (text) => void said.push(text),
       detail: () => {},
+      event: (text) => void said.push(text),
     },
   };
   return { context, effects: () => count, isDead: () => dead, said };

@@ -25,6 +25,8 @@ export interface Machine {
   ipv6: boolean;
   /** Bridges that packets from and to 127.0.0.0/8 may use (`route_localnet`). */
   localRouting: ReadonlySet<string>;
+  /** Interfaces with a queue of tc (`clsact`). */
+  queues: ReadonlySet<string>;
   /** What the kernel tracks. */
   connections: Connections;
 }
@@ -95,6 +97,8 @@ export function runProgram(machine: Machine, command: Command): CommandResult {
     case "ip":
       return args.join(" ") === "-o address show" ? { ...DONE, stdout: ADDRESS_LIST } : DONE;
     case "tc":
+      machine.queues = queuesAfter(machine.queues, stdin);
+      return DONE;
     case "ifconfig":
     case "netstat":
     case "route":
@@ -111,6 +115,15 @@ function programOf({ variant }: Machine, program: Program): Program {
 function emptyTables(machine: Machine): void {
   const emptied = [programOf(machine, "iptables"), programOf(machine, "ip6tables-save")];
   machine.tables = new Map([...machine.tables].filter(([program]) => !emptied.includes(program)));
+}
+
+function queuesAfter(queues: Machine["queues"], script: string): Machine["queues"] {
+  const changed = new Set(queues);
+  for (const [, verb, device = ""] of script.matchAll(/^qdisc (\w+) dev (\S+) clsact$/gm)) {
+    if (verb === "del") changed.delete(device);
+    else changed.add(device);
+  }
+  return changed;
 }
 
 function runSysctl(machine: Machine, args: readonly string[]): CommandResult {

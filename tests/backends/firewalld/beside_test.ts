@@ -33,6 +33,7 @@ const ALONE: FirewallBackend = {
     reset: [input("nft", "reset")],
     unseen: [],
   }),
+  signs: () => [],
   inspect: (_, installed) =>
     Promise.resolve({
       networks: installed.map(({ policy: { network } }) => ({ network })),

@@ -13,7 +13,8 @@ import { publishing } from "./scene.ts";
 Deno.test("an interface is named bare where its name means nothing else, and in quotes elsewhere", () => {
   const bare = ["re0", "virbr0", "vlan.10", "em0_1", "bridge12"];
   assertEquals(bare.map(interfaceWord), bare);
-  const quoted = ["inet6", "pass", "from", "wan", "br-lan0", "0re0", "x y0", "$re0", "<t>0", "a#0"];
+  const keywords = ["inet6", "l3", "pass", "from"];
+  const quoted = [...keywords, "wan", "br-lan0", "0re0", "x y0", "$re0", "<t>0", "a#0"];
   assertEquals(quoted.map(interfaceWord), quoted.map((name) => `"${name}"`));
 });
 
@@ -26,7 +27,7 @@ Deno.test("names that quotes cannot hold, and those of groups, are refused with 
     );
     assertEquals(hint, "Give the interface a name of letters and digits");
   }
-  for (const name of ["bridge", "tap", "lo", "all", "epair", "wg"]) {
+  for (const name of ["bridge", "tap", "lo", "all", "any", "epair", "wg"]) {
     assertThrows(() => interfaceWord(name), UnsupportedNetworkError, "all interfaces of that kind");
   }
 });

@@ -70,12 +70,17 @@ export interface CommandRunner {
 
 /**
  * The first line of what a program said: for messages that have room for one. One that ends in a colon
- * (iptables-nft begins so) goes on in the next. What pfctl says of ALTQ, whatever it is asked, is passed
- * over.
+ * (iptables-nft begins so) goes on in the next.
  */
 export function firstLine(output: string): string {
-  const [first = "", second = ""] = output.trim().split("\n").filter((line) =>
-    !/^(No )?ALTQ /.test(line)
-  );
+  const [first = "", second = ""] = linesOf(output.trim());
   return /:\s*$/.test(first) && second !== "" ? `${first.trimEnd()} ${second.trim()}` : first;
+}
+
+/**
+ * What a program said, line by line, without what is no reason for anything: pfctl speaks of ALTQ whatever
+ * it is asked, and since FreeBSD 15 of tables whose name another anchor has too, also when all is well.
+ */
+export function linesOf(output: string): readonly string[] {
+  return output.split("\n").filter((line) => !/^(No )?ALTQ |^pfctl: warning: /.test(line));
 }

@@ -45,7 +45,7 @@ function refuseSilence(question: Command, answers: Answers): void {
   if (status === 0 || MISSING.test(stderr)) return;
   throw new HostError(
     `Cannot list the rules of pf: pfctl ${question.args.join(" ")}: ${
-      printable(firstLine(stderr))
+      printable(firstLine(stderr)) || `status ${status}`
     }`,
   );
 }

@@ -109,7 +109,8 @@ async function tryRebuild(
     const what = command.program === "pfctl"
       ? "The rules were loaded at the second attempt"
       : "All rules were made anew, because the first attempt failed";
-    const warning = `${what} (${firstLine(result.stderr)})`;
+    const why = firstLine(result.stderr) || outcome(command, result.status);
+    const warning = `${what} (${why})`;
     return { ...rebuilt, warnings: [warning, ...rebuilt.warnings] };
   } catch (second) {
     if (second instanceof StepFailedError || second instanceof NoBackendError) return undefined;

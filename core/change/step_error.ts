@@ -1,5 +1,5 @@
 /** A command of a change that failed, in words that show what was asked and what was answered. */
-import { type Command, type CommandResult, firstLine } from "../command.ts";
+import { type Command, type CommandResult, firstLine, linesOf } from "../command.ts";
 import { HostError } from "../host.ts";
 
 /** Scripts up to here are shown whole, longer ones around the lines that the program complains of. */
@@ -48,7 +48,7 @@ export function outcome({ program }: Pick<Command, "program">, status: number): 
 }
 
 function details({ stdin }: Command, { stderr }: CommandResult): readonly string[] {
-  const said = stderr.trimEnd() === "" ? [] : stderr.trimEnd().split("\n");
+  const said = stderr.trimEnd() === "" ? [] : linesOf(stderr.trimEnd());
   return [
     ...said.slice(0, WHOLE_SCRIPT_LINES).map((line) => `  ${line}`),
     ...(said.length > WHOLE_SCRIPT_LINES

@@ -5,7 +5,15 @@ import type { Command } from "../../../core/command.ts";
 import { NoBackendError } from "../../../core/firewall_backend.ts";
 import { definitionOf } from "../../support/golden.ts";
 import { describeWorld, type World } from "../../support/model_host.ts";
-import { bringUp, type Fault, freebsdWorld, reloadAll, run, takeDownAll } from "./host.ts";
+import {
+  bringUp,
+  type Fault,
+  freebsdWorld,
+  type Ran,
+  reloadAll,
+  run,
+  takeDownAll,
+} from "./host.ts";
 import { COMPLAINTS, DISABLED } from "./recorded.ts";
 
 const DEFINITIONS = {
@@ -88,6 +96,26 @@ Deno.test("loads that fail for good leave the host as it was, and say what was l
       assertEquals(describeWorld(world), before);
     }
   }
+});
+
+/** What FreeBSD 15 says of every load, before anything else. */
+const WARNING = 'pfctl: warning: table <guests> already defined in anchor "bridgewall/+natnet"\n';
+
+Deno.test("what FreeBSD 15 warns of whenever it loads is never given as the reason", async () => {
+  const bringUpWith = async (stderr: string, times?: number): Promise<Ran> => {
+    const fault = failing(/-a bridgewall\/default -f/, { status: 1, stderr }, times);
+    return await run(await standing(), DEFINITIONS, bringUp("default"), fault);
+  };
+  for (const { stderr } of [...BUSY, SYNTAX]) {
+    const [reason = ""] = stderr.split("\n");
+    const { error } = await bringUpWith(WARNING + stderr);
+    assert(error instanceof StepFailedError, String(error));
+    assertMatch(error.message, new RegExp(`status 1\n {2}${RegExp.escape(reason)}\n`));
+    const { said } = await bringUpWith(WARNING + stderr, 1);
+    assert(said.join("\n").includes(`at the second attempt (${reason})`));
+  }
+  const { said } = await bringUpWith(WARNING, 1);
+  assertMatch(said.join("\n"), /second attempt \(pfctl exited with status 1\)/);
 });
 
 Deno.test("of two networks none is up when the second cannot be loaded", async () => {

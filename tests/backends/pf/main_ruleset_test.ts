@@ -50,8 +50,8 @@ Deno.test("pf that was never loaded, or that only root may ask, is told from one
   assertMatch(absent(COMPLAINTS.noModule), /there is no \/dev\/pf: .*`kldload pf`/);
   assertMatch(absent(COMPLAINTS.notRoot), /only root may ask pf \/ Run it again as root/);
   assertMatch(absent({ status: 127, stderr: "pfctl: not found" }), /pfctl is not installed/);
-  const altq =
-    "No ALTQ support in kernel\nALTQ related functions disabled\npfctl: DIOCGETSTATUS: x\n";
+  const altq = "No ALTQ support in kernel\nALTQ related functions disabled\npfctl: warning: a\n" +
+    "pfctl: DIOCGETSTATUS: x\n";
   assertMatch(
     absent({ status: 1, stderr: altq }),
     /^pfctl does not answer: pfctl: DIOCGETSTATUS: x/,

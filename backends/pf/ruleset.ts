@@ -28,7 +28,7 @@ import { publishedOnBridge, redirectionCall, redirections, returningRules } from
 import type { Anchor, FilterRule } from "./rules.ts";
 import { amongStrangers, stoppedStrangers, untranslatedStrangers } from "./strangers.ts";
 import { externalInterface, type Surroundings } from "./surroundings.ts";
-import { guestsTable, namedTables, natDestinations } from "./tables.ts";
+import { matchable, namedTables, natDestinations } from "./tables.ts";
 import { translationRules } from "./translation.ts";
 
 /**
@@ -56,7 +56,7 @@ function guardAnchor(
   const { name, guard: path } = anchorPaths(root, policy);
   const rules = own === undefined
     ? []
-    : [...(seesLocal ? localRules(name) : []), ...guardRules(name, own)];
+    : matchable(own, [...(seesLocal ? localRules(name) : []), ...guardRules(name, own)]);
   return {
     path,
     tables: own === undefined ? [] : namedTables(own, rules),
@@ -84,18 +84,18 @@ function bridgeAnchor(
   const { seesLocal = false } = surroundings;
   const external = externalInterface(policy, surroundings);
   const outward = external === undefined ? [] : translationRules(own, external);
-  const translation = [
+  const translation = matchable(own, [
     ...outward,
     ...returningRules(name, policy.bridge, own, seesLocal),
     ...redirectionCall(own, seesLocal),
-  ];
-  const filter = [
+  ]);
+  const filter = matchable(own, [
     ...(external === undefined ? [] : [spoofed(name, external)]),
     ...publishedOnBridge(name, policy.bridge, own),
     ...rulesOnBridge(name, policy.bridge, own, outward.length > 0),
     ...amongStrangers(name, policy),
     rest,
-  ];
+  ]);
   return {
     path,
     tables: [
@@ -137,10 +137,6 @@ function beyondAnchor(
 ): Anchor {
   const { name, beyond: path } = anchorPaths(root, policy);
   if (own === undefined) return { path, tables: [], translation: [], filter: [] };
-  return {
-    path,
-    tables: [guestsTable(own)],
-    translation: [],
-    filter: rulesBeyond(name, own),
-  };
+  const filter = matchable(own, rulesBeyond(name, own));
+  return { path, tables: namedTables(own, filter), translation: [], filter };
 }

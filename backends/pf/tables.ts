@@ -1,39 +1,63 @@
 /** Tables of pf, and what is in them. */
-import { bitsOf, type Subnet, subnetOf } from "../../core/address.ts";
+import { bitsOf, contains, type Subnet, subnetOf } from "../../core/address.ts";
 import { type FamilyPolicy, NEVER_TRANSLATED } from "../../core/policy/policy.ts";
 import { BROADCAST, MULTICAST, subnetNamed } from "./bridge_rules.ts";
 import type { Endpoint, FilterRule, Table, TableEntry, TranslationRule } from "./rules.ts";
+
+/** The rules that packets can match: where no address is left for guests, none that name their table. */
+export function matchable<Rule extends FilterRule | TranslationRule>(
+  own: FamilyPolicy,
+  rules: readonly Rule[],
+): readonly Rule[] {
+  return guestSubnets(own).length > 0
+    ? rules
+    : rules.filter((rule) => !tableNames(rule).includes("guests"));
+}
 
 /** The tables that the rules name: others would be loaded in vain. */
 export function namedTables(
   own: FamilyPolicy,
   rules: readonly (FilterRule | TranslationRule)[],
 ): readonly Table[] {
-  const named = new Set(
-    rules.flatMap(endpointsOf).flatMap((endpoint) =>
-      typeof endpoint === "object" && "table" in endpoint ? [endpoint.table] : []
-    ),
-  );
+  const named = new Set(rules.flatMap(tableNames));
   return [subnetsTable(own), guestsTable(own), elsewhereTable(own)]
     .filter(({ name }) => named.has(name));
 }
 
-function endpointsOf(rule: FilterRule | TranslationRule): readonly Endpoint[] {
-  return ["from" in rule ? rule.from : "any", "to" in rule ? rule.to : "any"];
+function tableNames(rule: FilterRule | TranslationRule): readonly Table["name"][] {
+  const endpoints: readonly Endpoint[] = [
+    "from" in rule ? rule.from : "any",
+    "to" in rule ? rule.to : "any",
+  ];
+  return endpoints.flatMap((endpoint) =>
+    typeof endpoint === "object" && "table" in endpoint ? [endpoint.table] : []
+  );
 }
 
 function subnetsTable({ subnets }: FamilyPolicy): Table {
   return { name: "subnets", entries: subnets.map(included), persists: false };
 }
 
-/** The same without the host's own addresses. */
-export function guestsTable({ subnets, hostAddresses }: FamilyPolicy): Table {
-  const hosts = hostAddresses.map((address) => subnetOf(address, bitsOf("ipv4")));
+/**
+ * The same without the host's own addresses. No address is there with a `!` and without: of two entries for
+ * one address pf takes the first and says nothing, pfr_ina_define() in sys/netpfil/pf/pf_table.c.
+ */
+function guestsTable(own: FamilyPolicy): Table {
+  const subnets = guestSubnets(own);
+  const hosts = own.hostAddresses.filter((host) => subnets.some((subnet) => contains(subnet, host)))
+    .map((host) => subnetOf(host, bitsOf("ipv4")));
   return {
     name: "guests",
     entries: [...subnets.map(included), ...hosts.map(excluded)],
     persists: false,
   };
+}
+
+/** Those that are more than an address of the host. */
+function guestSubnets({ subnets, hostAddresses }: FamilyPolicy): readonly Subnet[] {
+  return subnets.filter((subnet) =>
+    subnet.prefix < bitsOf("ipv4") || !hostAddresses.some((host) => contains(subnet, host))
+  );
 }
 
 function elsewhereTable({ subnets }: FamilyPolicy): Table {

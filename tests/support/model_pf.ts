@@ -87,9 +87,15 @@ function printed(text: string, lines: RegExp): string {
 
 function showTable(text: string, name: string): CommandResult {
   const [, entries] = new RegExp(`^table <${name}> .*\\{ (.*) \\}$`, "m").exec(text) ?? [];
-  return entries === undefined
-    ? { ...DONE, status: 255, stderr: "pfctl: Table does not exist.\n" }
-    : { ...DONE, stdout: entries.split(", ").map((entry) => `   ${entry}\n`).join("") };
+  if (entries === undefined) {
+    return { ...DONE, status: 255, stderr: "pfctl: Table does not exist.\n" };
+  }
+  // Of two entries for one address pf takes the first, with or without `!`.
+  const addresses = entries.split(", ").map((entry) => entry.replace("!", ""));
+  const taken = entries.split(", ").filter((_, at) =>
+    addresses.indexOf(addresses[at] ?? "") === at
+  );
+  return { ...DONE, stdout: taken.map((entry) => `   ${entry}\n`).join("") };
 }
 
 /** All anchors as text, the same for hosts that do the same. */

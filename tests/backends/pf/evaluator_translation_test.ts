@@ -1,5 +1,5 @@
 /** Translation rules of the evaluator, one sentence of pf's semantics each. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { packet } from "../../support/pf/pf_packet.ts";
 import { ask, machineWith, SAME, UDP } from "./ask.ts";
 
@@ -9,6 +9,44 @@ Deno.test("pf: of several translations the first one counts", () => {
     ask(machineWith({ "": text }), "out on re0", UDP),
     "udp 192.0.2.7:50001 > 192.0.2.1:53",
   );
+});
+
+const NAT_ANCHORS = {
+  "": 'nat-anchor "x/*"\nnat on re0 inet from 10.0.0.9 to any -> 192.0.2.9\n',
+  "x/a": "nat on re0 inet from 10.0.0.0/30 to any -> 192.0.2.1\n" +
+    "nat on re0 inet from 10.0.0.0/29 to any -> 192.0.2.2\n",
+  "x/b": 'nat-anchor "c"\n',
+  "x/b/c": "nat on re0 inet from 10.0.0.0/28 to any -> 192.0.2.3\n",
+};
+
+Deno.test("pf: over all anchors the first translation decides, in FreeBSD 15 the last anchor's first", () => {
+  const sources = (decides: "first" | "last"): readonly string[] =>
+    ["10.0.0.2", "10.0.0.6", "10.0.0.9", "10.0.0.10"].map((from) => {
+      const machine = machineWith(NAT_ANCHORS, { decides });
+      return ask(machine, "out on re0", ["gre", from, "198.51.100.9"]).split(" ")[1] ?? "";
+    });
+  assertEquals(sources("first"), ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.3"]);
+  assertEquals(sources("last"), ["192.0.2.3", "192.0.2.3", "192.0.2.9", "192.0.2.3"]);
+  const inOne = machineWith({ "": NAT_ANCHORS["x/a"] }, { decides: "last" });
+  assertEquals(
+    ask(inOne, "out on re0", ["gre", "10.0.0.2", "192.0.2.8"]),
+    "gre 192.0.2.1 > 192.0.2.8",
+  );
+});
+
+Deno.test("pf: in FreeBSD 15 no nat ends its ruleset alone, and is dangerous beside a nat that fails", () => {
+  const nat = "nat on re0 inet from 10.0.0.0/8 to any -> 192.0.2.7 port 40000:40000\n";
+  const no = "no nat on re0 inet from 10.0.0.2\n";
+  const orders = [{ "x/a": no, "x/b": nat }, { "x/a": nat, "x/b": no }];
+  for (const anchors of orders) {
+    const machine = machineWith({ "": 'nat-anchor "x/*"\n', ...anchors }, { decides: "last" });
+    const from = (port: number): string =>
+      ask(machine, "out on re0", ["udp", `10.0.0.2:${port}`, "192.0.2.1:53"]);
+    assertEquals(from(1), "udp 192.0.2.7:40000 > 192.0.2.1:53");
+    assertThrows(() => from(2), Error, "panic");
+  }
+  const same = machineWith({ "": 'nat-anchor "x/*"\n', "x/a": no + nat }, { decides: "last" });
+  assertEquals(ask(same, "out on re0", UDP), SAME);
 });
 
 Deno.test("pf: no nat ends the nat rules, no binat only those of binat", () => {

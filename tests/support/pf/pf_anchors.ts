@@ -7,8 +7,8 @@ export type ListName = "nat" | "rdr" | "binat" | "filter";
 /** A rule of a list. */
 export type RuleOf<L extends ListName> = Exclude<Ruleset[L][number], AnchorRule>;
 
-/** What becomes of the way: the next rule, into the anchor that the rule names, or the end. */
-export type Step = "next" | "enter" | "matched" | "end";
+/** What becomes of the way: the next rule, into the anchor that the rule names, out of this one, or the end. */
+export type Step = "next" | "enter" | "matched" | "leave" | "end";
 
 /** Full path → ruleset; the main one has the empty path. */
 export type Rulesets = ReadonlyMap<string, Ruleset>;
@@ -37,7 +37,7 @@ const STACK_SIZE = 32;
  * pf_step_out_of_anchor() in sys/netpfil/pf/pf.c go from rule to rule.
  *
  * @param visit `matched` and `next` go on, `matched` counts for `anchor … quick`; `enter` is for
- *   rules of kind `anchor`; `end` ends it all.
+ *   rules of kind `anchor`; `leave` passes over the rest of the list; `end` ends it all.
  */
 export function walk<L extends ListName>(
   rulesets: Rulesets,
@@ -58,6 +58,7 @@ export function walk<L extends ListName>(
     const step = visit(rule as AnchorRule | RuleOf<L>, list.path);
     if (step === "end") return;
     if (step === "matched") hasMatched = true;
+    if (step === "leave") at = list.rules.length;
     if (step !== "enter" || rule.kind !== "anchor" || frames.length >= STACK_SIZE) {
       at++;
       continue;

@@ -20,7 +20,15 @@ export interface World extends Surroundings {
   readonly rulesets: Rulesets;
   readonly states: ReadonlySet<State>;
   readonly memory: PoolMemory;
+  readonly decides: TranslationDecision;
 }
+
+/**
+ * Which of several translation rules decides. `first`: the first that matches, wherever it is, FreeBSD up to
+ * 14. `last`: in each ruleset the first, and of the rulesets that have one the last: FreeBSD 15, see
+ * pf_match_translation_rule() in sys/netpfil/pf/pf_lb.c. There `no` ends its ruleset and says nothing else.
+ */
+export type TranslationDecision = "first" | "last";
 
 /** Where a packet is. */
 export interface Place {
@@ -78,17 +86,27 @@ export interface Translation {
   readonly failed: Found<TranslationRule> | undefined;
 }
 
-/** The packet after the translation rules: out by binat or nat, in by rdr or binat. */
+/**
+ * The packet after the translation rules: out by binat or nat, in by rdr or binat.
+ *
+ * @throws where the kernel of FreeBSD 15 panics: a rule with `no` has matched, and another one has nothing
+ *   to give.
+ */
 export function translatePacket(world: World, packet: Packet, place: Place): Translation {
   const kinds = place.direction === "out" ? ["binat", "nat"] as const : ["rdr", "binat"] as const;
   let seen = packet;
+  let isExempt = false;
   for (const kind of kinds) {
-    const { found, tag } = matchTranslation(world, kind, seen, place);
+    const { found, tag, exempt } = matchTranslation(world, kind, seen, place);
+    isExempt ||= exempt;
     seen = tag === undefined ? seen : { ...seen, tag };
     const pool = found?.rule.pool;
     if (found === undefined || pool === undefined) continue;
     const changed = changePacket(world, found, pool, seen, place);
-    if (changed === undefined) return { packet: seen, found: undefined, failed: found };
+    if (changed === undefined) {
+      if (isExempt && world.decides === "last") throw new Error(`panic: ${found.rule.text}`);
+      return { packet: seen, found: undefined, failed: found };
+    }
     const isSame = changed.source.value === seen.source.value &&
       changed.sourcePort === seen.sourcePort &&
       changed.destination.value === seen.destination.value &&
@@ -98,25 +116,31 @@ export function translatePacket(world: World, packet: Packet, place: Place): Tra
   return { packet: seen, found: undefined, failed: undefined };
 }
 
-/** The first rule of the list that matches; behind one with `no` the list ends. */
+/** The rule of the list that decides, and whether one with `no` has matched. */
 function matchTranslation(
   world: World,
   kind: TranslationKind,
   packet: Packet,
   place: Place,
-): { readonly found: Found<TranslationRule> | undefined; readonly tag: string | undefined } {
+): {
+  readonly found: Found<TranslationRule> | undefined;
+  readonly tag: string | undefined;
+  readonly exempt: boolean;
+} {
   const sight: TagInSight = { tag: undefined };
   let found: Found<TranslationRule> | undefined;
+  let exempt = false;
   walk(world.rulesets, kind, (rule, path) => {
     const criteria = criteriaAt(rule, place);
     if (!matches(criteria, packet, place.direction, place.interface, path, world)) return "next";
     if (!isTaggedAs(criteria, sight, packet)) return "next";
     if (rule.tag !== undefined) sight.tag = rule.tag;
     if (rule.kind === "anchor") return "enter";
-    found = { rule, path };
-    return "end";
+    if (rule.pool === undefined) exempt = true;
+    else found = { rule, path };
+    return world.decides === "first" ? "end" : "leave";
   });
-  return { found, tag: sight.tag ?? undefined };
+  return { found, tag: sight.tag ?? undefined, exempt };
 }
 
 /** What comes in is compared with a binat rule the other way round. */

@@ -1,13 +1,14 @@
 /**
  * FreeBSD's pf as far as the rules of this project need it: rulesets, tables, states, and what
- * becomes of one packet at one hook. It follows sys/netpfil/pf/pf.c of FreeBSD 14.
+ * becomes of one packet at one hook. It follows sys/netpfil/pf/pf.c of FreeBSD 14, and that of 15 where
+ * rulesets mean something else there.
  *
  * Not in it: scrub, queues, routing by rules, the windows of TCP and the ends of its connections,
  * synproxy, timeouts, and ICMP errors that belong to a state: these are asked of the rules like any
  * other packet, and make no state.
  */
 import { filterPacket, type Found, type Place, translatePacket } from "./pf_evaluation.ts";
-import type { World } from "./pf_evaluation.ts";
+import type { TranslationDecision, World } from "./pf_evaluation.ts";
 import { problemOfAnchorPath } from "./pf_anchor_rules.ts";
 import { parseRuleset } from "./pf_grammar.ts";
 import { interfaceMatches, type InterfaceState } from "./pf_matching.ts";
@@ -61,6 +62,8 @@ export interface MachineOptions {
    * and older 14 let the filter see it untranslated, pf_get_translation() in pf_lb.c.
    */
   readonly untranslatable?: "drop" | "pass";
+  /** Which of several translation rules decides; the first unless it is said. */
+  readonly decides?: TranslationDecision;
   /** net.pf.default_to_drop. */
   readonly defaultToDrop?: boolean;
 }
@@ -85,6 +88,7 @@ export function createMachine(
     interfaces: new Map(Object.entries(interfaces)),
     states: new Set(),
     memory: emptyMemory(),
+    decides: options.decides ?? "first",
     options,
   };
   return {

@@ -10,7 +10,7 @@ import { anchorPaths, BEYOND_SIGN, GUARD_SIGN, masqueradePath } from "./anchor_p
 import { counterQuestions, countTraffic } from "./counters.ts";
 import { compareAnchor, listingQuestions } from "./listing.ts";
 import { findProblems, printedBy, QUESTIONS, readStatus, STATUS_QUESTION } from "./main_ruleset.ts";
-import { masqueradeAnchor, masqueradeSurroundings } from "./masquerade.ts";
+import { masqueradeAnchor, masqueradeSurroundings, prefixTables } from "./masquerade.ts";
 import type { Anchor } from "./rules.ts";
 import { networkAnchors } from "./ruleset.ts";
 import { SETTINGS_QUESTION } from "./settings.ts";
@@ -51,8 +51,9 @@ function refuseSilence(question: Command, answers: Answers): void {
 }
 
 function questionsOf(root: string, policy: CompiledPolicy): readonly Command[] {
+  const tables = policy.kind === "masquerade" ? prefixTables(policy) : [];
   return [
-    ...pathsOf(root, policy).flatMap(listingQuestions),
+    ...pathsOf(root, policy).flatMap((path) => listingQuestions(path, tables)),
     ...counterQuestions(root, policy),
   ];
 }

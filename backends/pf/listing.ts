@@ -15,7 +15,8 @@ interface Listings {
   readonly tables: ReadonlyMap<Table["name"], Command>;
 }
 
-function listingsOf(path: string): Listings {
+/** @param named Tables beside those that every anchor of the kind may have. */
+function listingsOf(path: string, named: readonly Table["name"][] = []): Listings {
   const ask = (...args: readonly string[]): Command => ({
     program: "pfctl",
     args: ["-a", path, ...args],
@@ -24,7 +25,9 @@ function listingsOf(path: string): Listings {
   return {
     translation,
     ...(kindOfAnchor(path) === "redirections" ? {} : { filter: ask("-P", "-s", "rules") }),
-    tables: new Map(tablesAt(path).map((name) => [name, ask("-t", name, "-T", "show")])),
+    tables: new Map(
+      [...tablesAt(path), ...named].map((name) => [name, ask("-t", name, "-T", "show")]),
+    ),
   };
 }
 
@@ -42,9 +45,16 @@ function tablesAt(path: string): readonly Table["name"][] {
   }
 }
 
-/** All that {@linkcode compareAnchor} reads. */
-export function listingQuestions(path: string): readonly Command[] {
-  const { translation, filter, tables } = listingsOf(path);
+/**
+ * All that {@linkcode compareAnchor} reads.
+ *
+ * @param named Tables of the anchor whose names come from what it is for.
+ */
+export function listingQuestions(
+  path: string,
+  named: readonly Table["name"][] = [],
+): readonly Command[] {
+  const { translation, filter, tables } = listingsOf(path, named);
   return [translation, ...(filter === undefined ? [] : [filter]), ...tables.values()];
 }
 
@@ -86,7 +96,7 @@ export function compareAnchor(
   read: Reading = (lines) => lines,
 ): Comparison {
   const { path, tables } = anchor;
-  const questions = listingsOf(path);
+  const questions = listingsOf(path, tables.map(({ name }) => name));
   const linesOf = (question: Command | undefined): readonly string[] | undefined => {
     if (question === undefined) return [];
     const answer = answers.to(question);

@@ -2,48 +2,59 @@
 import { formatSubnet, type Subnet } from "../../core/address.ts";
 import type { NetworkChange, Step } from "../../core/change/change.ts";
 import type { Answers } from "../../core/firewall_backend.ts";
-import { type MasqueradePolicy, NEVER_TRANSLATED } from "../../core/policy/policy.ts";
+import type { MasqueradePolicy } from "../../core/policy/policy.ts";
+import { masqueradePolicy, recordedPrefixes } from "../../core/policy/masquerade.ts";
 import { quoted } from "../../core/quoted.ts";
+import { type Installation, RecordError } from "../../core/record/record.ts";
 import { masqueradePath } from "./anchor_path.ts";
-import { subnetNamed } from "./bridge_rules.ts";
 import { compareAnchor, liveTranslation, printedTranslation } from "./listing.ts";
 import { loadStep } from "./network_change.ts";
+import { isOfPrefixes } from "./overlaps.ts";
 import { flushGroups } from "./removal.ts";
-import type { Anchor, SourceRule, TranslationRule } from "./rules.ts";
+import type { Anchor, SourceRule, Table } from "./rules.ts";
 import type { Surroundings } from "./surroundings.ts";
+import { prefixDestinations, prefixTableName } from "./tables.ts";
 
-/** The anchor; without rules where nobody knows by which interface packets leave. */
+/**
+ * The anchor; without rules where nobody knows by which interface packets leave. One rule for each prefix,
+ * and no packet matches two: in FreeBSD 15 it is not the first that decides over all anchors.
+ */
 export function masqueradeAnchor(
   policy: MasqueradePolicy,
-  { root, defaultInterface }: Surroundings,
+  { root, defaultInterface: way }: Surroundings,
 ): Anchor {
-  const translation = defaultInterface === undefined
-    ? []
-    : ownPrefixes(policy).flatMap((prefix) => rulesFor(prefix, defaultInterface));
-  return { path: masqueradePath(root), tables: [], translation, filter: [] };
+  const prefixes = way === undefined ? [] : ownPrefixes(policy);
+  return {
+    path: masqueradePath(root),
+    tables: prefixes.map(prefixDestinations),
+    translation: way === undefined ? [] : prefixes.map((prefix) => translationOf(prefix, way)),
+    filter: [],
+  };
 }
 
 function ownPrefixes({ families }: MasqueradePolicy): readonly Subnet[] {
   return families.filter(({ family }) => family === "ipv4").flatMap(({ prefixes }) => prefixes);
 }
 
-/** What is not translated comes first: rules behind these shall not do it either. */
-function rulesFor(prefix: Subnet, device: string): readonly TranslationRule[] {
-  return [
-    ...NEVER_TRANSLATED.ipv4.map(subnetNamed).map((to): TranslationRule => ({
-      kind: "no nat",
-      device,
-      family: "inet",
-      from: prefix,
-      to,
-    })),
-    translationOf(prefix, device),
-  ];
+/** The tables that the rules name, as far as the policy says. */
+export function prefixTables(policy: MasqueradePolicy): readonly Table["name"][] {
+  return ownPrefixes(policy).map(prefixTableName);
+}
+
+/** The same of prefixes that were installed; none where the record tells nothing: others complain of it. */
+export function recordedTables(installation: Installation): readonly Table["name"][] {
+  if (!isOfPrefixes(installation)) return [];
+  try {
+    return prefixTables(masqueradePolicy(recordedPrefixes(installation)));
+  } catch (error) {
+    if (!(error instanceof RecordError)) throw error;
+    return [];
+  }
 }
 
 /** The rule that translates what leaves the prefix, and counts it. */
 export function translationOf(prefix: Subnet, device: string): SourceRule {
-  return { kind: "nat", device, from: prefix, to: { allBut: prefix } };
+  return { kind: "nat", device, from: prefix, to: { table: prefixTableName(prefix) } };
 }
 
 /** Without a default route it goes on with the interface that it has. */

@@ -1,11 +1,13 @@
 /** The pf backend. */
+import type { Command } from "../../core/command.ts";
 import type { FirewallBackend, WantedNetwork } from "../../core/firewall_backend.ts";
-import { installationsOf, type Record } from "../../core/record/record.ts";
+import { type Installation, installationsOf, type Record } from "../../core/record/record.ts";
 import { compileChange } from "./compile.ts";
 import { detectPf } from "./detect.ts";
 import { inspectAnchors } from "./inspect.ts";
 import { listingQuestions } from "./listing.ts";
 import { QUESTIONS } from "./main_ruleset.ts";
+import { recordedTables } from "./masquerade.ts";
 import { flushedPaths } from "./removal.ts";
 import { SETTINGS_QUESTION } from "./settings.ts";
 import { anchorSigns } from "./signs.ts";
@@ -24,7 +26,7 @@ export function pf(anchor: string): FirewallBackend {
     questions: (records, _, networks) => [
       ...QUESTIONS,
       SETTINGS_QUESTION,
-      ...paths(records.filter(isWanted(networks))).flatMap(listingQuestions),
+      ...records.filter(isWanted(networks)).flatMap(installationsOf).flatMap(listings),
     ],
     compile: (policies, facts) => compileChange(anchor, policies, facts),
     signs: () => anchorSigns(anchor),
@@ -39,6 +41,8 @@ function isWanted(
   return ({ name }) => names?.has(name) ?? true;
 }
 
-function paths(records: readonly Record[]): readonly string[] {
-  return [...new Set(flushedPaths(records.flatMap(installationsOf)))];
+/** What tells whether that stands as it was installed. */
+function listings(installation: Installation): readonly Command[] {
+  const tables = recordedTables(installation);
+  return flushedPaths([installation]).flatMap((path) => listingQuestions(path, tables));
 }

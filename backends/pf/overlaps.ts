@@ -77,6 +77,7 @@ export function recordedPolicies(
   });
 }
 
-function isOfPrefixes({ network }: Installation): boolean {
+/** Whether it is that of prefixes, not of a network. */
+export function isOfPrefixes({ network }: Installation): boolean {
   return network.name.raw === "masquerade";
 }

@@ -21,10 +21,11 @@ export interface Table {
 }
 
 /**
- * `natdst`: where translated packets go. `subnets`: all addresses of the network. `guests`: the same
- * without the host's own. `elsewhere`: what guests reach by leaving their bridge.
+ * `natdst`: where translated packets go; with the name of a prefix behind it, those of that prefix.
+ * `subnets`: all addresses of the network. `guests`: the same without the host's own. `elsewhere`: what
+ * guests reach by leaving their bridge.
  */
-export type TableName = "natdst" | "subnets" | "guests" | "elsewhere";
+export type TableName = "natdst" | `natdst-${string}` | "subnets" | "guests" | "elsewhere";
 
 /** What a rule compares an address with. `self`: what the host has when the packet comes. */
 export type Endpoint =

@@ -1,5 +1,12 @@
 /** Tables of pf, and what is in them. */
-import { bitsOf, contains, type Subnet, subnetOf } from "../../core/address.ts";
+import {
+  bitsOf,
+  compareSubnets,
+  contains,
+  formatSubnet,
+  type Subnet,
+  subnetOf,
+} from "../../core/address.ts";
 import { type FamilyPolicy, NEVER_TRANSLATED } from "../../core/policy/policy.ts";
 import { BROADCAST, MULTICAST, subnetNamed } from "./bridge_rules.ts";
 import type { Endpoint, FilterRule, Table, TableEntry, TranslationRule } from "./rules.ts";
@@ -70,14 +77,27 @@ function elsewhereTable({ subnets }: FamilyPolicy): Table {
 
 /** All that is not the network itself and leaves its link. */
 export function natDestinations({ subnets }: FamilyPolicy): Table {
-  return {
-    name: "natdst",
-    entries: [
-      included(EVERYTHING),
-      ...[...subnets, ...NEVER_TRANSLATED.ipv4.map(subnetNamed)].map(excluded),
-    ],
-    persists: true,
-  };
+  return { name: "natdst", entries: awayFrom(subnets), persists: true };
+}
+
+/**
+ * The same for a prefix that belongs to no network. A table says in one rule what is not translated: `no nat`
+ * in front of it would do it too, but in FreeBSD 15 a packet that matches that, and another nat for which
+ * there is no free port, makes the kernel panic: pf_match_translation_rule() in sys/netpfil/pf/pf_lb.c.
+ */
+export function prefixDestinations(prefix: Subnet): Table {
+  return { name: prefixTableName(prefix), entries: awayFrom([prefix]), persists: false };
+}
+
+/** Of 31 characters that a name may have it takes 25 at most: `natdst-192.168.122.128-25`. */
+export function prefixTableName(prefix: Subnet): Table["name"] {
+  return `natdst-${formatSubnet(prefix).replace("/", "-")}`;
+}
+
+function awayFrom(subnets: readonly Subnet[]): readonly TableEntry[] {
+  const link = NEVER_TRANSLATED.ipv4.map(subnetNamed)
+    .filter((one) => !subnets.some((subnet) => compareSubnets(subnet, one) === 0));
+  return [included(EVERYTHING), ...[...subnets, ...link].map(excluded)];
 }
 
 const EVERYTHING: Subnet = subnetNamed("0.0.0.0/0");

@@ -27,7 +27,7 @@ export function runPfctl(anchors: Anchors, args: readonly string[], stdin: strin
   const answer = (stdout: string): PfctlRun => ({ anchors, result: { ...DONE, stdout } });
   if (option !== "-a") return answer(MAIN[words] ?? "");
   const text = anchors.get(path);
-  const table = /^-t (\w+) -T show$/.exec(words)?.[1];
+  const table = /^-t (\S+) -T show$/.exec(words)?.[1];
   if (table !== undefined) return { anchors, result: showTable(text ?? "", table) };
   const killed = /^-t (\w+) -T kill$/.exec(words)?.[1];
   if (killed !== undefined && text !== undefined) {
@@ -86,7 +86,8 @@ function printed(text: string, lines: RegExp): string {
 }
 
 function showTable(text: string, name: string): CommandResult {
-  const [, entries] = new RegExp(`^table <${name}> .*\\{ (.*) \\}$`, "m").exec(text) ?? [];
+  const [, entries] =
+    new RegExp(`^table <${RegExp.escape(name)}> .*\\{ (.*) \\}$`, "m").exec(text) ?? [];
   if (entries === undefined) {
     return { ...DONE, status: 255, stderr: "pfctl: Table does not exist.\n" };
   }

@@ -1,16 +1,23 @@
 /** Prefixes that belong to no network: what becomes of their packets, and how they come and go. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { formatAddress } from "../../../core/address.ts";
+import fc from "fast-check";
+import { masqueradeAnchor } from "../../../backends/pf/masquerade.ts";
+import { formatAnchor } from "../../../backends/pf/script.ts";
+import { formatAddress, formatSubnet } from "../../../core/address.ts";
 import type { Context } from "../../../core/commands/context.ts";
 import { masquerade } from "../../../core/commands/masquerade.ts";
 import { UnsupportedNetworkError } from "../../../core/firewall_backend.ts";
 import { HostError } from "../../../core/host.ts";
+import { masqueradePolicy } from "../../../core/policy/masquerade.ts";
+import { subnetsOf } from "../../support/arbitrary.ts";
+import { subnet } from "../../support/definitions.ts";
 import { definitionOf } from "../../support/golden.ts";
 import { describeWorld, type World } from "../../support/model_host.ts";
+import { parseRuleset, undefinedTables } from "../../support/pf/pf_grammar.ts";
 import type { PfHost } from "../../support/pf/pf_host.ts";
 import { describePacket, packet, replyTo } from "../../support/pf/pf_packet.ts";
 import { ACROSS, BEYOND, ON_BRIDGE, SPOOFED } from "./claims.ts";
-import { bringUp, defaultRoute, freebsdWorld, type Ran, reloadAll, run } from "./host.ts";
+import { bringUp, defaultRoute, drift, freebsdWorld, type Ran, reloadAll, run } from "./host.ts";
 import { BRIDGE_SETTINGS, endConnections, hostWith, MAIN_RULESETS, NETWORKS } from "./scene.ts";
 
 const PATH = "bridgewall/~=masquerade";
@@ -36,19 +43,35 @@ async function loaded(...prefixes: readonly string[]): Promise<string> {
   return world.anchors.get(PATH) ?? "";
 }
 
-Deno.test("a prefix is translated by one rule, behind what is never translated", async () => {
+Deno.test("a prefix is translated by one rule, and a table says to where", async () => {
   const world = freebsdWorld();
   const { changes, said } = await done(world, work("add", "10.8.0.0/16"));
   assertEquals(changes, [`-a ${PATH} -f -`, "-i re0 -k 10.8.0.0/16"]);
   assertEquals(
     world.anchors.get(PATH),
-    [
-      "no nat on re0 inet from 10.8.0.0/16 to 224.0.0.0/24\n",
-      "no nat on re0 inet from 10.8.0.0/16 to 255.255.255.255\n",
-      "nat on re0 inet from 10.8.0.0/16 to ! 10.8.0.0/16 -> (re0)\n",
-    ].join(""),
+    "table <natdst-10.8.0.0-16> " +
+      "{ 0.0.0.0/0, !10.8.0.0/16, !224.0.0.0/24, !255.255.255.255 }\n" +
+      "nat on re0 inet from 10.8.0.0/16 to <natdst-10.8.0.0-16> -> (re0)\n",
   );
   assertMatch(said.join("\n"), /Masqueraded prefixes are translated on "re0" alone/);
+});
+
+Deno.test("whatever the prefixes are, pf takes the rules, has all tables, and none has an entry twice", () => {
+  const prefixes = fc.array(subnetsOf("ipv4"), { minLength: 1, maxLength: 5 });
+  const odd = ["224.0.0.0/24", "255.255.255.255/32", "192.168.122.128/25"].map(subnet);
+  fc.assert(fc.property(fc.oneof(prefixes, fc.constant(odd)), (some) => {
+    const anchor = masqueradeAnchor(masqueradePolicy(some), {
+      root: "bridgewall",
+      defaultInterface: "re0",
+    });
+    const text = formatAnchor(anchor);
+    assertEquals(undefinedTables(parseRuleset(text)), [], text);
+    for (const table of anchor.tables) {
+      const entries = table.entries.map((entry) => formatSubnet(entry.subnet));
+      assertEquals([...new Set(entries)], entries);
+    }
+    assert(!text.includes("no nat"));
+  }));
 });
 
 /** A jail's address on the host, and a machine behind `em1`. */
@@ -148,6 +171,28 @@ Deno.test("prefixes come and go in one load, and what stands is not loaded again
   assert(!(world.anchors.get(PATH) ?? "").includes("10.8."));
   assertEquals((await done(world, work("remove", "10.9.0.0/16"))).changes, [`-a ${PATH} -F all`]);
   assertEquals(describeWorld(world), before);
+});
+
+Deno.test("check names what is not as it was loaded, the tables of prefixes too", async () => {
+  const world = freebsdWorld();
+  await done(world, work("add", "10.8.0.0/16", "10.9.0.0/16"));
+  assertEquals(await drift(world), []);
+  const text = world.anchors.get(PATH) ?? "";
+  const changed = async (from: RegExp | string, to: string): Promise<readonly string[]> => {
+    world.anchors = new Map([...world.anchors, [PATH, text.replace(from, to)]]);
+    return await drift(world);
+  };
+  assertEquals(await changed(/^nat on re0 inet from 10\.9\..*\n/m, ""), [
+    `Masqueraded prefixes: Rule is missing from anchor "${PATH}": ` +
+    "nat on re0 inet from 10.9.0.0/16 to <natdst-10.9.0.0-16> -> (re0) round-robin",
+  ]);
+  assertEquals(await changed("!10.9.0.0/16, ", ""), [
+    `Masqueraded prefixes: Table <natdst-10.9.0.0-16> of anchor "${PATH}" holds 0.0.0.0/0, ` +
+    "!224.0.0.0/24, !255.255.255.255 instead of !10.9.0.0/16, !224.0.0.0/24, !255.255.255.255, " +
+    "0.0.0.0/0",
+  ]);
+  assertEquals((await done(world, reloadAll)).changes, [`-a ${PATH} -f -`]);
+  assertEquals([await drift(world), world.anchors.get(PATH)], [[], text]);
 });
 
 Deno.test("reload follows the default route, and keeps the way that there was", async () => {

@@ -57,8 +57,7 @@ Deno.test("what is missing of masqueraded prefixes is shown as theirs", async ()
   const text = (world.anchors.get(path) ?? "").replace(/^nat .*\n/m, "");
   world.anchors = new Map([...world.anchors, [path, text]]);
   assertEquals(await drift(world), [
-    `Masqueraded prefixes: Rule is missing from anchor "${path}": ` +
-    "nat on re0 inet from 10.8.0.0/16 to ! 10.8.0.0/16 -> (re0) round-robin",
+    `Masqueraded prefixes: Anchor "${path}" is empty: its rules are gone`,
   ]);
 });
 

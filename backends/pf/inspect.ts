@@ -74,7 +74,7 @@ function anchorsQuestion(root: string): Command {
 function compareAll(
   root: string,
   policies: readonly CompiledPolicy[],
-  facts: Pick<HostFacts, "routes">,
+  facts: Pick<HostFacts, "routes" | "kernel">,
   answers: Answers,
 ): Inspection {
   const surroundings = surroundingsOf(root, facts, answers);

@@ -11,6 +11,7 @@ import { flushGroups } from "./removal.ts";
 import type { Anchor } from "./rules.ts";
 import { networkAnchors } from "./ruleset.ts";
 import { formatAnchor } from "./script.ts";
+import { strangersWarnings } from "./strangers.ts";
 import {
   externalInterface,
   isTranslated,
@@ -50,6 +51,7 @@ export function networkChange(
     warnings: [
       ...zoneWarnings(policy, "pf"),
       ...lostWay(policy, known, surroundings),
+      ...strangersWarnings(policy, surroundings),
       ...(changed.length === 0 ? [] : publishedWarnings(policy, surroundings, answers)),
     ],
   };

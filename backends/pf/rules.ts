@@ -27,10 +27,14 @@ export interface Table {
  */
 export type TableName = "natdst" | `natdst-${string}` | "subnets" | "guests" | "elsewhere";
 
-/** What a rule compares an address with. `self`: what the host has when the packet comes. */
+/**
+ * What a rule compares an address with. `self`: what the host has when the packet comes; `broadcast`: the
+ * broadcast addresses that belong to it.
+ */
 export type Endpoint =
   | "any"
   | "self"
+  | "broadcast"
   | Subnet
   | { readonly allBut: Subnet }
   | { readonly table: TableName; readonly isExcluded?: boolean };

@@ -51,8 +51,9 @@ export function networkAnchors(
 function guardAnchor(
   policy: FilteredPolicy,
   own: FamilyPolicy | undefined,
-  { root, seesLocal = false }: Surroundings,
+  surroundings: Surroundings,
 ): Anchor {
+  const { root, seesLocal = false } = surroundings;
   const { name, guard: path } = anchorPaths(root, policy);
   const rules = own === undefined
     ? []
@@ -60,7 +61,7 @@ function guardAnchor(
   return {
     path,
     tables: own === undefined ? [] : namedTables(own, rules),
-    translation: untranslatedStrangers(name, policy),
+    translation: untranslatedStrangers(name, policy, surroundings),
     filter: [...stoppedStrangers(name, policy, seesLocal), ...rules],
   };
 }
@@ -79,7 +80,8 @@ function bridgeAnchor(
     label: `${name} ${REJECTED}`,
   };
   if (own === undefined) {
-    return { path, tables: [], translation: [], filter: [...amongStrangers(name, policy), rest] };
+    const filter = [...amongStrangers(name, policy, surroundings), rest];
+    return { path, tables: [], translation: [], filter };
   }
   const { seesLocal = false } = surroundings;
   const external = externalInterface(policy, surroundings);
@@ -93,7 +95,7 @@ function bridgeAnchor(
     ...(external === undefined ? [] : [spoofed(name, external)]),
     ...publishedOnBridge(name, policy.bridge, own),
     ...rulesOnBridge(name, policy.bridge, own, outward.length > 0),
-    ...amongStrangers(name, policy),
+    ...amongStrangers(name, policy, surroundings),
     rest,
   ]);
   return {

@@ -182,6 +182,7 @@ function fromTo(from: Endpoint, to: Endpoint): string {
 function endpointText(endpoint: Endpoint): string {
   if (endpoint === "any") return "any";
   if (endpoint === "self") return "(self)";
+  if (endpoint === "broadcast") return "(self:broadcast)";
   if ("allBut" in endpoint) return `! ${formatAddresses(endpoint.allBut)}`;
   if (!("table" in endpoint)) return formatAddresses(endpoint);
   return `${endpoint.isExcluded ? "! " : ""}<${endpoint.table}>`;

@@ -5,7 +5,7 @@ import { isEverything } from "../../core/network/subnets.ts";
 import type { CompiledPolicy, FilteredPolicy } from "../../core/policy/policy.ts";
 import { anchorPaths } from "./anchor_path.ts";
 import { standingInterface } from "./listing.ts";
-import { isOn, LOCAL_DELIVERY_KEY } from "./settings.ts";
+import { BRIDGE_KEY, isOn, LOCAL_DELIVERY_KEY } from "./settings.ts";
 
 /** All of it. */
 export interface Surroundings {
@@ -15,12 +15,23 @@ export interface Surroundings {
   readonly defaultInterface?: string;
   /** Whether pf sees what is delivered to the host's own programs; absent: it does not. */
   readonly seesLocal?: boolean;
+  /** Whether pf sees on a bridge what its guests send to one another; absent: it does not. */
+  readonly seesBridges?: boolean;
+  /**
+   * Whether of several anchors that translate a packet the last decides; absent: the first. In FreeBSD 15 a
+   * match ends its own ruleset and no other, and `no nat` there says nothing to others:
+   * pf_match_translation_rule() in sys/netpfil/pf/pf_lb.c.
+   */
+  readonly lastTranslates?: boolean;
 }
 
-/** Reads the routes, and what the kernel was asked. */
+/** The first release with such a pf. */
+const LAST_TRANSLATES_SINCE = 15;
+
+/** Reads the routes, the kernel's release, and what the kernel was asked. */
 export function surroundingsOf(
   root: string,
-  { routes }: Pick<HostFacts, "routes">,
+  { routes, kernel = "" }: Pick<HostFacts, "routes" | "kernel">,
   answers: Answers,
 ): Surroundings {
   const way = routes.find(({ destination, device }) =>
@@ -29,6 +40,8 @@ export function surroundingsOf(
   return {
     root,
     seesLocal: isOn(LOCAL_DELIVERY_KEY, answers),
+    seesBridges: isOn(BRIDGE_KEY, answers),
+    lastTranslates: Number(/^\d+/.exec(kernel)?.[0] ?? 0) >= LAST_TRANSLATES_SINCE,
     ...(way?.device === undefined ? {} : { defaultInterface: way.device }),
   };
 }

@@ -9,15 +9,8 @@ import { PROTOCOLS } from "../../support/pf/pf_rules.ts";
 import { type Case, CASES, type Sending } from "./arbitrary_networks.ts";
 import { verdictOf } from "./oracle.ts";
 import { type Entry, linksOf, wayTo, type World } from "./oracle_world.ts";
-import {
-  bareHost,
-  BRIDGE_SETTINGS,
-  FREEBSD,
-  loadInto,
-  MAIN_RULESETS,
-  SEES_LOCAL,
-  upCommands,
-} from "./scene.ts";
+import { RELEASES } from "./releases.ts";
+import { bareHost, BRIDGE_SETTINGS, loadInto, MAIN_RULESETS, upCommands } from "./scene.ts";
 import { DIFFERENCES, POLICY, type Verdict } from "./verdicts.ts";
 
 type Arrival = Extract<Verdict, { readonly kind: "arrives" }>;
@@ -59,11 +52,14 @@ function routesOf({ policies, uplinks }: World): Readonly<Record<string, string>
 }
 
 /** Makes hosts with the networks of the case, where nothing has been sent yet. */
-function hostMaker({ definitions, world, main, setting, filterLocal }: Case): () => PfHost {
-  const setup = { ...BRIDGE_SETTINGS[setting], filterLocal, interfaces: interfacesOf(world) };
-  const commands = upCommands(definitions, FREEBSD, filterLocal ? SEES_LOCAL : undefined);
+function hostMaker(
+  { definitions, world, main, setting, filterLocal, release }: Case,
+): () => PfHost {
+  const host = { interfaces: interfacesOf(world), routes: routesOf(world), filterLocal };
+  const setup = { ...BRIDGE_SETTINGS[setting], ...RELEASES[release], ...host };
+  const commands = upCommands(definitions, setup);
   return () => {
-    const host = bareHost(MAIN_RULESETS[main] ?? "", { ...setup, routes: routesOf(world) });
+    const host = bareHost(MAIN_RULESETS[main] ?? "", setup);
     loadInto(host, commands);
     return host;
   };
@@ -203,7 +199,7 @@ function described(one: Case, { entry, sent }: Sending, problem: string): string
     `${describePacket(sent)} from ${originOf(entry)} (${entry.kind})`,
     `  policy: ${because}: ${verdict.kind}${as}`,
     `  pf: ${problem}`,
-    `  main ruleset: ${one.main}; ${one.setting}`,
+    `  main ruleset: ${one.main}; ${one.setting}; ${one.release}`,
     ...one.definitions,
   ].join("\n");
 }

@@ -10,6 +10,7 @@ import type { ProtocolName } from "../../support/pf/pf_rules.ts";
 import { definitionOf, SHAPES } from "./arbitrary_definitions.ts";
 import { packetsToItself, packetsToPorts } from "./arbitrary_ports.ts";
 import { type Entry, wayTo, type World } from "./oracle_world.ts";
+import { RELEASES } from "./releases.ts";
 import { BRIDGE_SETTINGS, MAIN_RULESETS } from "./scene.ts";
 
 /** A packet that comes to the host. */
@@ -28,6 +29,8 @@ export interface Case {
   readonly setting: string;
   /** Whether pf sees what the host takes for itself. */
   readonly filterLocal: boolean;
+  /** By its name among the versions of FreeBSD. */
+  readonly release: string;
   readonly sendings: readonly Sending[];
 }
 
@@ -124,8 +127,11 @@ function fromGuests(
   const ipv6 = fc.constantFrom("[fd00::b]:2", "[2001:db8:9::9]:80")
     .map((to) => packet("tcp", "[fd00::a]:1", to));
   const beyond = [...Object.values(OUTSIDE), ...others, all];
+  // What strangers send with the addresses of others is what their rules are about.
+  const posing = isStranger ? Object.values(OUTSIDE).flatMap((to) => [to, to, to, to]) : [];
   return [
     ...beyond.map((to) => enters({ kind: "guest", policy }, packets(from, to))),
+    ...posing.map((to) => enters({ kind: "guest", policy }, packets(fc.oneof(...others), to))),
     enters({ kind: "neighbour", policy }, packets(from, fc.oneof(own, own, all))),
     enters({ kind: "copy for neighbour", policy }, toAll),
     enters({ kind: "copy for host", policy }, toAll),
@@ -199,7 +205,8 @@ export const CASES: fc.Arbitrary<Case> = fc.record({
   main: fc.constantFrom(...Object.keys(MAIN_RULESETS)),
   setting: fc.constantFrom(...Object.keys(BRIDGE_SETTINGS)),
   filterLocal: fc.boolean(),
-}).chain(({ shapes, main, setting, filterLocal }) => {
+  release: fc.constantFrom(...Object.keys(RELEASES)),
+}).chain(({ shapes, main, setting, filterLocal, release }) => {
   const definitions = shapes.map((shape, index) => definitionOf(shape, index, filterLocal));
   const talks = !main.startsWith("block all") &&
     !(MAIN_RULESETS[main] ?? "").includes("skip on lo0");
@@ -210,7 +217,8 @@ export const CASES: fc.Arbitrary<Case> = fc.record({
     sees: { bridges: pfilBridge, members: pfilMember },
     seesLocal: filterLocal,
     hostTalks: talks,
+    keepsStrangers: !pfilBridge || (RELEASES[release]?.kernel.startsWith("14.") ?? true),
   };
   return fc.array(sendingsTo(world), { minLength: 1, maxLength: 5 })
-    .map((sendings) => ({ definitions, world, main, setting, filterLocal, sendings }));
+    .map((sendings) => ({ definitions, world, main, setting, filterLocal, release, sendings }));
 });

@@ -22,9 +22,11 @@ export interface Ran {
   readonly said: readonly string[];
 }
 
-/** A FreeBSD host on which nothing has been done. */
-export function freebsdWorld(): World {
-  return { ...emptyWorld(), platform: "freebsd" };
+/** A FreeBSD host on which nothing has been done; without a release one that is only imagined. */
+export function freebsdWorld(kernel?: string): World {
+  const world = emptyWorld();
+  const facts = kernel === undefined ? world.facts : { ...world.facts, kernel };
+  return { ...world, facts, platform: "freebsd" };
 }
 
 /** The route to everything by that interface. */

@@ -54,7 +54,7 @@ function fromGuest(world: World, policy: FilteredPolicy, sent: Packet): Verdict 
   if (to === "host") return toHost(world, policy, sent, false);
   const own = ipv4Of(policy);
   if (own === undefined || isIpv6(sent)) {
-    return stops(POLICY.strangers);
+    return poses(world, to, sent) ? open(DIFFERENCES.posing) : stops(POLICY.strangers);
   }
   if (!isIn(own, sent.source)) return stops(POLICY.foreign);
   if (to === policy.bridge) return arrives(to, POLICY.neighbours);
@@ -67,6 +67,17 @@ function fromGuest(world: World, policy: FilteredPolicy, sent: Packet): Verdict 
   if (!letsIn(other, policy.bridge)) return stops(POLICY.parted);
   const isTranslated = forwarding.translation !== undefined;
   return arrives(to, isTranslated ? DIFFERENCES.untranslated : POLICY.crosses);
+}
+
+/** Whether it looks as if it came from a translated guest, on the interface where those leave. */
+function poses(world: World, to: string, { source }: Packet): boolean {
+  if (world.keepsStrangers) return false;
+  return world.policies.some((other) => {
+    const own = ipv4Of(other);
+    const isTranslated = own !== undefined && own.forwarding.direction !== "none" &&
+      own.forwarding.translation !== undefined;
+    return isTranslated && isIn(own, source) && to === externalOf(world, other);
+  });
 }
 
 function toOutside(

@@ -28,6 +28,8 @@ export interface World {
   readonly seesLocal: boolean;
   /** Whether the main ruleset, which sees it then, lets the host talk to itself. */
   readonly hostTalks: boolean;
+  /** Whether pf keeps guests without addresses from leaving with those of others. */
+  readonly keepsStrangers: boolean;
 }
 
 /** How a packet gets to the host. */

@@ -9,6 +9,7 @@ import {
   STRANGERS,
   STRANGERS_AMONG_THEMSELVES,
 } from "./claims.ts";
+import { RELEASES, type SceneSetup } from "./releases.ts";
 import { BRIDGE_SETTINGS, hostWith, MAIN_RULESETS } from "./scene.ts";
 
 const CLAIMS: Readonly<Record<string, readonly Claim[]>> = {
@@ -19,28 +20,30 @@ const CLAIMS: Readonly<Record<string, readonly Claim[]>> = {
   "of guests nobody knows": STRANGERS,
 };
 
-for (const [where, main] of Object.entries(MAIN_RULESETS)) {
-  for (const [sees, setup] of Object.entries(BRIDGE_SETTINGS)) {
-    for (const [which, claims] of Object.entries(CLAIMS)) {
-      Deno.test(`pf: packets ${which} go where they should, with ${where}, ${sees}`, () => {
-        const wrong = claims.flatMap(({ says, look }) => {
-          const problem = look(hostWith(main, setup));
-          return problem === undefined ? [] : [`${says}: ${problem}`];
+for (const [release, version] of Object.entries(RELEASES)) {
+  for (const [where, main] of Object.entries(MAIN_RULESETS)) {
+    for (const [sees, bridges] of Object.entries(BRIDGE_SETTINGS)) {
+      const setup = { ...bridges, ...version };
+      const host = `${release}, ${where}, ${sees}`;
+      for (const [which, claims] of Object.entries(CLAIMS)) {
+        Deno.test(`pf: packets ${which} go where they should, with ${host}`, () => {
+          assertEquals(problems(claims, main, setup), []);
         });
-        assertEquals(wrong, []);
+      }
+    }
+
+    for (const sees of ["pf off bridges", "pf on bridges"]) {
+      const setup = { ...BRIDGE_SETTINGS[sees], ...version };
+      Deno.test(`pf: guests nobody knows have one another, with ${release}, ${where}, ${sees}`, () => {
+        assertEquals(problems(STRANGERS_AMONG_THEMSELVES, main, setup), []);
       });
     }
   }
 }
 
-for (const [where, main] of Object.entries(MAIN_RULESETS)) {
-  for (const sees of ["pf off bridges", "pf on bridges"]) {
-    Deno.test(`pf: guests nobody knows have one another, with ${where}, ${sees}`, () => {
-      const wrong = STRANGERS_AMONG_THEMSELVES.flatMap(({ says, look }) => {
-        const problem = look(hostWith(main, BRIDGE_SETTINGS[sees]));
-        return problem === undefined ? [] : [`${says}: ${problem}`];
-      });
-      assertEquals(wrong, []);
-    });
-  }
+function problems(claims: readonly Claim[], main: string, setup: SceneSetup): readonly string[] {
+  return claims.flatMap(({ says, look }) => {
+    const problem = look(hostWith(main, setup));
+    return problem === undefined ? [] : [`${says}: ${problem}`];
+  });
 }

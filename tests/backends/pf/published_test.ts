@@ -1,6 +1,5 @@
 /** Published ports, by what pf does with packets; and what else it does while there are some. */
 import { assertEquals } from "@std/assert";
-import type { HostSetup } from "../../support/pf/pf_host.ts";
 import { ACROSS, BEYOND, type Claim, ON_BRIDGE, SPOOFED, STRANGERS } from "./claims.ts";
 import {
   HOST_ALONE,
@@ -10,6 +9,7 @@ import {
   REACHED,
   UNTOUCHED,
 } from "./published_claims.ts";
+import { type Release, RELEASES, type SceneSetup } from "./releases.ts";
 import {
   BRIDGE_SETTINGS,
   hostWith,
@@ -29,7 +29,7 @@ const CLAIMS: Readonly<Record<string, readonly Claim[]>> = {
 function problems(
   claims: readonly Claim[],
   main: string,
-  setup: Partial<HostSetup>,
+  setup: SceneSetup,
   networks = PUBLISHING,
 ): readonly string[] {
   return claims.flatMap(({ says, look }) => {
@@ -47,36 +47,42 @@ function isSkipped(main: string): boolean {
   return main.includes("set skip on lo0");
 }
 
-for (const [where, main] of Object.entries(MAIN_RULESETS)) {
-  for (const [sees, setup] of Object.entries(BRIDGE_SETTINGS)) {
-    for (const [what, claims] of Object.entries(CLAIMS)) {
-      const possible = letsHostTalk(where)
-        ? claims
-        : claims.filter((claim) => !HOST_ALONE.includes(claim));
-      Deno.test(`pf: published ports ${what}, with ${where}, ${sees}`, () => {
-        assertEquals(problems(possible, main, setup), []);
-      });
-    }
-  }
-}
-
 const LOCALLY_TOO = publishing(
   NETWORKS["default"] ?? "",
   "proto='tcp' port='8080' to='192.168.122.10:80' localhost='yes'",
 );
 
-for (const [where, main] of Object.entries(MAIN_RULESETS)) {
-  const hosts = letsHostTalk(where) ? isSkipped(main) ? HOST_ALONE : HOST_TOO : [];
-  Deno.test(`pf: where pf sees what the host takes, all is the same, with ${where}`, () => {
+for (const [release, version] of Object.entries(RELEASES)) {
+  for (const [where, main] of Object.entries(MAIN_RULESETS)) {
+    testOutside(`${release}, ${where}`, main, version, letsHostTalk(where));
+    testItself(`${release}, ${where}`, main, version, letsHostTalk(where));
+  }
+}
+
+function testOutside(host: string, main: string, version: Release, talks: boolean): void {
+  for (const [sees, setup] of Object.entries(BRIDGE_SETTINGS)) {
+    for (const [what, claims] of Object.entries(CLAIMS)) {
+      const possible = talks ? claims : claims.filter((claim) => !HOST_ALONE.includes(claim));
+      Deno.test(`pf: published ports ${what}, with ${host}, ${sees}`, () => {
+        assertEquals(problems(possible, main, { ...setup, ...version }), []);
+      });
+    }
+  }
+}
+
+function testItself(host: string, main: string, version: Release, talks: boolean): void {
+  const setup = { filterLocal: true, ...version };
+  const hosts = talks ? isSkipped(main) ? HOST_ALONE : HOST_TOO : [];
+  Deno.test(`pf: where pf sees what the host takes, all is the same, with ${host}`, () => {
     const claims = Object.values(CLAIMS).flat().filter((claim) => !HOST_ALONE.includes(claim));
-    assertEquals(problems([...claims, ...hosts], main, { filterLocal: true }), []);
+    assertEquals(problems([...claims, ...hosts], main, setup), []);
   });
 
-  if (hosts !== HOST_TOO) continue;
-  Deno.test(`pf: 127.0.0.1 leads to a guest, where pf sees what the host takes, with ${where}`, () => {
+  if (hosts !== HOST_TOO) return;
+  Deno.test(`pf: 127.0.0.1 leads to a guest, where pf sees what the host takes, with ${host}`, () => {
     const networks = { ...PUBLISHING, default: LOCALLY_TOO };
-    assertEquals(problems(LOCALHOST, main, { filterLocal: true }, networks), []);
+    assertEquals(problems(LOCALHOST, main, setup, networks), []);
     const web = [...REACHED, ...KEPT_FROM].filter(({ says }) => says.includes("port 8080 "));
-    assertEquals(problems(web, main, { filterLocal: true }, networks), []);
+    assertEquals(problems(web, main, setup, networks), []);
   });
 }

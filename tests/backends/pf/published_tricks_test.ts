@@ -2,6 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { PfHost } from "../../support/pf/pf_host.ts";
 import { type Packet, packet, replyTo } from "../../support/pf/pf_packet.ts";
+import { RELEASES, type SceneSetup } from "./releases.ts";
 import { BRIDGE_SETTINGS, hostWith, MAIN_RULESETS, PUBLISHING } from "./scene.ts";
 
 const PUBLIC = "203.0.113.2:8080";
@@ -9,9 +10,14 @@ const ALICE = "192.168.122.10";
 const BOB = "192.168.122.11";
 const CLIENT = "192.0.9.9:40000";
 
-function eachHost(look: (host: PfHost) => void): void {
-  for (const main of Object.values(MAIN_RULESETS)) {
-    for (const setup of Object.values(BRIDGE_SETTINGS)) look(hostWith(main, setup, PUBLISHING));
+function eachHost(
+  look: (host: PfHost) => void,
+  setups: readonly SceneSetup[] = Object.values(BRIDGE_SETTINGS),
+): void {
+  for (const version of Object.values(RELEASES)) {
+    for (const main of Object.values(MAIN_RULESETS)) {
+      for (const setup of setups) look(hostWith(main, { ...setup, ...version }, PUBLISHING));
+    }
   }
 }
 
@@ -74,20 +80,17 @@ Deno.test("to be asked opens no other port of the guest, and no other guest", ()
 });
 
 Deno.test("an isolated guest reaches nothing published by a state that a neighbour made", () => {
-  for (const main of Object.values(MAIN_RULESETS)) {
-    const host = hostWith(main, { pfilMember: true }, PUBLISHING);
+  eachHost((host) => {
     const sent = packet("tcp", "10.0.120.7:40000", PUBLIC);
     host.betweenGuests("virbr2", "tap4", "tap5", sent);
     assertEquals(host.fromGuest("virbr2", "tap4", sent).delivered, false);
-  }
+  }, [{ pfilMember: true }]);
 });
 
 Deno.test("where pf sees guests on members first, their own network's ports are refused to them", () => {
-  const setup = { pfilMember: true, pfilBridge: true, pfilLocalPhys: true };
-  for (const main of Object.values(MAIN_RULESETS)) {
-    const host = hostWith(main, setup, PUBLISHING);
+  eachHost((host) => {
     const sent = packet("tcp", `${BOB}:40000`, PUBLIC);
     assertEquals(host.fromGuest("virbr0", "tap1", sent).delivered, false, "warned of");
     assert(host.fromOutside("re0", packet("tcp", CLIENT, PUBLIC)).delivered);
-  }
+  }, [{ pfilMember: true, pfilBridge: true, pfilLocalPhys: true }]);
 });

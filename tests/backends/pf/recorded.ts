@@ -55,7 +55,8 @@ export function recordedAnswers(recorded: Recorded = {}): Answers {
     [commandKey(SETTINGS_QUESTION), {
       ...QUIET,
       stdout: recorded.settings ??
-        "net.link.bridge.pfil_member: 0\nnet.link.bridge.pfil_local_phys: 0\nnet.pf.filter_local: 0\n",
+        "net.link.bridge.pfil_member: 0\nnet.link.bridge.pfil_local_phys: 0\n" +
+          "net.link.bridge.pfil_bridge: 0\nnet.pf.filter_local: 0\n",
     }],
   ]);
   return { to: (question) => answers.get(commandKey(question)) };

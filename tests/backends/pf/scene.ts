@@ -5,14 +5,13 @@ import { operationCommands } from "../../../core/change/operation.ts";
 import type { Command } from "../../../core/command.ts";
 import { prepareNetworks } from "../../../core/commands/prepare.ts";
 import { NO_ANSWERS } from "../../../core/commands/snapshot.ts";
-import type { Answers } from "../../../core/firewall_backend.ts";
 import { operationOf } from "../../../core/commands/transition.ts";
 import type { HostFacts } from "../../../core/host.ts";
 import { parseNetwork } from "../../../core/network/parse_network.ts";
 import { FRESH_HOST } from "../../support/definitions.ts";
 import { definitionOf } from "../../support/golden.ts";
 import { createHost, type HostSetup, type PfHost } from "../../support/pf/pf_host.ts";
-import { recordedAnswers } from "./recorded.ts";
+import { answersOf, type SceneSetup } from "./releases.ts";
 
 /** A host that leads to the outside by `re0`, and by `em1` to a second uplink. */
 export const FREEBSD: HostFacts = {
@@ -21,15 +20,13 @@ export const FREEBSD: HostFacts = {
   routes: [{ destination: { family: "ipv4", value: 0n, prefix: 0 }, device: "re0" }],
 };
 
-/** What a host answers on which pf sees what is delivered to its own programs. */
-export const SEES_LOCAL: Answers = recordedAnswers({ settings: "net.pf.filter_local: 1\n" });
-
 /** What `up` of these definitions would run on that host, one after the other. */
 export function upCommands(
   definitions: readonly string[],
-  facts = FREEBSD,
-  answers = NO_ANSWERS,
+  setup?: SceneSetup,
 ): readonly Command[] {
+  const facts = setup?.kernel === undefined ? FREEBSD : { ...FREEBSD, kernel: setup.kernel };
+  const answers = setup === undefined ? NO_ANSWERS : answersOf(setup);
   const all = backends({ table: "bridgewall", anchor: "bridgewall" });
   const backend = all.find(({ name }) => name === "pf");
   if (backend === undefined) throw new Error("there is no pf backend");
@@ -164,7 +161,7 @@ const INTERFACES: HostSetup["interfaces"] = {
 };
 
 /** The host before anything is loaded but the main ruleset. */
-export function bareHost(main: string, setup: Partial<HostSetup> = {}): PfHost {
+export function bareHost(main: string, setup: SceneSetup = {}): PfHost {
   const host = createHost({
     interfaces: INTERFACES,
     routes: { "0.0.0.0/0": "re0", "192.0.3.0/24": "em1", "::/0": "re0" },
@@ -176,20 +173,16 @@ export function bareHost(main: string, setup: Partial<HostSetup> = {}): PfHost {
 
 const LOADED = new Map<string, readonly Command[]>();
 
-/** The host with all these networks up; where pf sees what it takes for itself, that is known. */
+/** The host with all these networks up. */
 export function hostWith(
   main: string,
-  setup: Partial<HostSetup> = {},
+  setup: SceneSetup = {},
   networks: Readonly<Record<string, string>> = NETWORKS,
 ): PfHost {
   const host = bareHost(main, setup);
-  const { filterLocal = false } = setup;
-  const key = `${filterLocal} ${Object.values(networks).join("")}`;
-  const commands = LOADED.get(key) ?? upCommands(
-    Object.values(networks),
-    FREEBSD,
-    filterLocal ? SEES_LOCAL : NO_ANSWERS,
-  );
+  const { kernel, filterLocal = false, pfilBridge = false } = setup;
+  const key = `${kernel} ${filterLocal} ${pfilBridge} ${Object.values(networks).join("")}`;
+  const commands = LOADED.get(key) ?? upCommands(Object.values(networks), setup);
   LOADED.set(key, commands);
   loadInto(host, commands);
   return host;

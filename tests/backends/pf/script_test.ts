@@ -129,6 +129,8 @@ Deno.test("whatever the definition says, pfctl takes every line, and every table
     {},
     { defaultInterface: "re0" },
     { defaultInterface: "wan", seesLocal: true },
+    { defaultInterface: "re0", lastTranslates: true },
+    { defaultInterface: "re0", lastTranslates: true, seesBridges: true, seesLocal: true },
   );
   fc.assert(
     fc.property(policies(TEXTS), fc.boolean(), roots, ways, (policy, six, root, way) => {

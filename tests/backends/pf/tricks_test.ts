@@ -2,11 +2,23 @@
 import { assert, assertEquals } from "@std/assert";
 import type { PfHost } from "../../support/pf/pf_host.ts";
 import { describePacket, type Packet, packet, replyTo } from "../../support/pf/pf_packet.ts";
-import { BRIDGE_SETTINGS, hostWith, MAIN_RULESETS } from "./scene.ts";
+import { RELEASES, type SceneSetup } from "./releases.ts";
+import { BRIDGE_SETTINGS, hostWith as sceneWith, MAIN_RULESETS } from "./scene.ts";
 
 const MEMBERS = BRIDGE_SETTINGS["pf on members"] ?? {};
 const LOOSE = MAIN_RULESETS["pass all after them"] ?? "";
 const BOUND = `set state-policy if-bound\n${LOOSE}`;
+
+/** The host of the scene with this main ruleset. */
+type HostWith = (main: string, setup?: SceneSetup) => PfHost;
+
+function test(says: string, look: (hostWith: HostWith) => void): void {
+  for (const [release, version] of Object.entries(RELEASES)) {
+    Deno.test(`${says} (${release})`, () => {
+      look((main, setup) => sceneWith(main, { ...setup, ...version }));
+    });
+  }
+}
 
 /**
  * A guest sends a packet for the outside to another guest first. Where pf sees members, a main ruleset that
@@ -20,17 +32,17 @@ function sendTwice(host: PfHost, sent: Packet): boolean {
 const OWN = packet("udp", "10.0.120.7:1000", "192.0.9.9:53");
 const FALSE = packet("udp", "172.16.9.9:1000", "192.0.9.9:53");
 
-Deno.test("a state from a member interface takes no isolated guest outside", () => {
+test("a state from a member interface takes no isolated guest outside", (hostWith) => {
   for (const main of [LOOSE, BOUND]) assertEquals(sendTwice(hostWith(main, MEMBERS), OWN), false);
 });
 
-Deno.test("with a false source it would, which is warned of, unless states are bound", () => {
+test("with a false source it would, which is warned of, unless states are bound", (hostWith) => {
   assertEquals(sendTwice(hostWith(LOOSE, MEMBERS), FALSE), true);
   assertEquals(sendTwice(hostWith(BOUND, MEMBERS), FALSE), false);
   assertEquals(sendTwice(hostWith(LOOSE), FALSE), false);
 });
 
-Deno.test("where pf sees guests' packets on members first, bound states keep the rules of bridges", () => {
+test("where pf sees guests' packets on members first, bound states keep the rules of bridges", (hostWith) => {
   const setup = { ...MEMBERS, pfilLocalPhys: true };
   for (const sent of [OWN, FALSE]) {
     assertEquals(hostWith(BOUND, setup).fromGuest("virbr2", "tap4", sent).delivered, false);
@@ -38,7 +50,7 @@ Deno.test("where pf sees guests' packets on members first, bound states keep the
   assert(hostWith(LOOSE, setup).fromGuest("virbr2", "tap4", FALSE).delivered, "warned of");
 });
 
-Deno.test("protocols without ports leave no network untranslated", () => {
+test("protocols without ports leave no network untranslated", (hostWith) => {
   for (const protocol of ["gre", "esp"] as const) {
     const host = hostWith(LOOSE);
     const { packet: seen, delivered } = host.fromGuest(
@@ -52,7 +64,7 @@ Deno.test("protocols without ports leave no network untranslated", () => {
   }
 });
 
-Deno.test("where pf has no address to give, packets are stopped, by any FreeBSD", () => {
+test("where pf has no address to give, packets are stopped, by any FreeBSD", (hostWith) => {
   for (const untranslatable of ["drop", "pass"] as const) {
     const host = hostWith(LOOSE, { untranslatable });
     host.machine.setInterface("re0", { addresses: ["2001:db8::2/64"] });
@@ -68,7 +80,7 @@ Deno.test("where pf has no address to give, packets are stopped, by any FreeBSD"
 const ALICE = "192.168.122.10";
 const NATNET = "10.0.100.130";
 
-Deno.test("guests of two networks that help each other do not get through to each other", () => {
+test("guests of two networks that help each other do not get through to each other", (hostWith) => {
   for (const main of Object.values(MAIN_RULESETS)) {
     for (const protocol of ["udp", "tcp", "gre"] as const) {
       const host = hostWith(main);
@@ -82,7 +94,7 @@ Deno.test("guests of two networks that help each other do not get through to eac
   }
 });
 
-Deno.test("guests without addresses get nowhere with those of others", () => {
+test("guests without addresses get nowhere with those of others", (hostWith) => {
   const host = hostWith(LOOSE);
   for (const source of [ALICE, "10.0.120.77", "198.51.100.77", "198.51.101.77", "10.0.130.77"]) {
     for (const to of ["192.0.9.9", "192.0.3.9", ALICE, "10.0.120.7", "198.51.100.7", NATNET]) {
@@ -96,7 +108,7 @@ Deno.test("guests without addresses get nowhere with those of others", () => {
   }
 });
 
-Deno.test("a neighbour makes no way out for an isolated guest, whatever pf sees of members", () => {
+test("a neighbour makes no way out for an isolated guest, whatever pf sees of members", (hostWith) => {
   for (const main of Object.values(MAIN_RULESETS)) {
     const host = hostWith(main, MEMBERS);
     const sent = packet("udp", "10.0.120.7:1", "198.51.100.7:53");
@@ -105,7 +117,7 @@ Deno.test("a neighbour makes no way out for an isolated guest, whatever pf sees 
   }
 });
 
-Deno.test("a guest that says to be the host goes no other way than a guest", () => {
+test("a guest that says to be the host goes no other way than a guest", (hostWith) => {
   const host = hostWith(LOOSE);
   const ways = [
     ["virbr4", "tap8", "10.0.130.1", "192.0.9.9"],
@@ -118,7 +130,7 @@ Deno.test("a guest that says to be the host goes no other way than a guest", () 
   }
 });
 
-Deno.test("what is refused from outside opens no way for the answer, translated or not", () => {
+test("what is refused from outside opens no way for the answer, translated or not", (hostWith) => {
   const host = hostWith(LOOSE);
   const asked = packet("udp", "192.0.9.9:53", `${ALICE}:1`);
   assertEquals(host.fromOutside("re0", asked).delivered, false);
@@ -130,7 +142,7 @@ Deno.test("what is refused from outside opens no way for the answer, translated 
   assertEquals(describePacket(seen).includes(ALICE), false);
 });
 
-Deno.test("who comes by another interface with the address of a guest is no guest", () => {
+test("who comes by another interface with the address of a guest is no guest", (hostWith) => {
   const forged = [
     ["em1", "10.0.120.8", "10.0.120.7"],
     ["em1", "192.168.122.11", ALICE],
@@ -147,13 +159,13 @@ Deno.test("who comes by another interface with the address of a guest is no gues
   }
 });
 
-Deno.test("a reply that a guest of another network forges comes through, as the manual says", () => {
+test("a reply that a guest of another network forges comes through, as the manual says", (hostWith) => {
   const host = hostWith(`set state-policy if-bound\n${LOOSE}`);
   const out = host.fromGuest("virbr0", "tap0", packet("udp", `${ALICE}:5000`, "192.0.9.9:53"));
   assert(host.fromGuest("virbr2", "tap4", replyTo(out.packet)).delivered);
 });
 
-Deno.test("a helper outside makes no way out for an isolated guest, whatever pf sees of members", () => {
+test("a helper outside makes no way out for an isolated guest, whatever pf sees of members", (hostWith) => {
   const host = hostWith(LOOSE, MEMBERS);
   const asked = packet("udp", "192.0.9.9:53", "10.0.120.7:1000");
   assertEquals(host.fromOutside("re0", asked).delivered, false);

@@ -7,9 +7,10 @@ import { formatAddress } from "../../../core/address.ts";
 import { definitionOf } from "../../support/golden.ts";
 import type { PfHost } from "../../support/pf/pf_host.ts";
 import { type Packet, packet, replyTo } from "../../support/pf/pf_packet.ts";
+import { RELEASES } from "./releases.ts";
 import { bareHost, BRIDGE_SETTINGS, loadInto, MAIN_RULESETS, upCommands } from "./scene.ts";
 
-const COMMANDS = upCommands([definitionOf("bsd-default"), definitionOf("bsd-natnet")]);
+const DEFINITIONS = [definitionOf("bsd-default"), definitionOf("bsd-natnet")];
 
 const GUESTS = [
   { bridge: "virbr0", member: "tap0", address: "192.168.122.50" },
@@ -18,7 +19,7 @@ const GUESTS = [
 ] as const;
 
 Deno.test("the translation of both networks has the form that libvirt's users know", () => {
-  const lines = COMMANDS.flatMap(({ args: [, path], stdin = "" }) =>
+  const lines = upCommands(DEFINITIONS).flatMap(({ args: [, path], stdin = "" }) =>
     stdin.split("\n").filter((line) => /^nat |<natdst> persist/.test(line))
       .map((line) => `${path}: ${line}`)
   );
@@ -64,11 +65,18 @@ function reachesAll(host: PfHost, sent: Packet): void {
   }
 }
 
-for (const [where, main] of Object.entries(MAIN_RULESETS)) {
-  for (const [sees, setup] of Object.entries(BRIDGE_SETTINGS)) {
-    Deno.test(`two networks by one uplink do what they should, with ${where}, ${sees}`, () => {
+const HOSTS = Object.entries(RELEASES).flatMap(([release, version]) =>
+  Object.entries(MAIN_RULESETS).map(([where, main]) =>
+    [`${release}, ${where}`, version, main] as const
+  )
+);
+
+for (const [host, version, main] of HOSTS) {
+  for (const [sees, bridges] of Object.entries(BRIDGE_SETTINGS)) {
+    Deno.test(`two networks by one uplink do what they should, with ${host}, ${sees}`, () => {
+      const setup = { ...bridges, ...version };
       const host = bareHost(main, setup);
-      loadInto(host, COMMANDS);
+      loadInto(host, upCommands(DEFINITIONS, setup));
       reachesInternet(host, (from) => packet("icmp", `${from}:7`, "192.0.9.9:7"));
       reachesInternet(host, (from) => packet("tcp", `${from}:40000`, "192.0.9.9:443"));
       reachesNeighbour(host);

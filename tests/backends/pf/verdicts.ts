@@ -62,6 +62,9 @@ export const DIFFERENCES = {
   directed: "The broadcast address of another network is nobody's",
   misdirected: "A frame to a neighbour that is for a published port of the host is nobody's",
   hostAsks: "The host reaches what it publishes only where pf sees what it takes for itself",
+  posing:
+    "Where pf of FreeBSD 15 sees a bridge, guests without addresses in the definition leave " +
+    "it with the address of a translated guest",
   others: "What is neither from a guest nor for one is the affair of the main ruleset",
   hostAddress: "What has the host's own address on a bridge as its source is the affair of the " +
     "main ruleset on other interfaces",

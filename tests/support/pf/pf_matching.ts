@@ -107,6 +107,7 @@ export function subnetsOf(
       if (part === "network") {
         return addresses.map(parseSubnet).filter((each) => each !== undefined);
       }
+      if (part === "broadcast") return broadcastsOf(addresses);
       const hosts = hostsOf(addresses);
       if (part === "all") return hosts;
       const global = hosts.filter((host) => !isLinkLocal(host));
@@ -114,6 +115,15 @@ export function subnetsOf(
         global.findIndex((other) => other.family === family) === at
       );
     });
+}
+
+/** The address for all in each subnet, RFC 919: none where it has two addresses or one. */
+export function broadcastsOf(addresses: readonly string[]): readonly Subnet[] {
+  return addresses.map(parseSubnet).flatMap((subnet) => {
+    if (subnet === undefined || subnet.family === "ipv6" || subnet.prefix > 30) return [];
+    const size = 1n << BigInt(32 - subnet.prefix);
+    return [{ ...subnet, value: subnet.value + size - 1n, prefix: 32 }];
+  });
 }
 
 /** The addresses themselves, as subnets of one. */

@@ -122,7 +122,9 @@ function readInterfaceAddress(reader: Reader): Address {
   expect(reader, ")");
   if (!/^[A-Za-z]/.test(interfaceName)) refuse(reader, `invalid interface name '${interfaceName}'`);
   if (new TextEncoder().encode(interfaceName).length > 15) refuse(reader, "interface too long");
-  const part = ({ "": "all", "0": "first", network: "network" } as const)[modifier ?? ""];
+  const part = modifier === undefined
+    ? "all"
+    : ({ "0": "first", network: "network", broadcast: "broadcast" } as const)[modifier];
   if (part === undefined || more.length > 0) refuse(reader, "interface has bad modifier");
   return { kind: "interface", name: interfaceName, part };
 }

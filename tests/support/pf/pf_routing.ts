@@ -1,8 +1,7 @@
 /** Where a FreeBSD host sends what it got: to itself, or out by an interface. */
 import { contains, type IpAddress, isLinkLocal, parseSubnet } from "../../../core/address.ts";
-import type { Subnet } from "../../../core/address.ts";
 import type { HostSetup } from "./pf_host.ts";
-import { hostsOf } from "./pf_matching.ts";
+import { broadcastsOf, hostsOf } from "./pf_matching.ts";
 import type { Packet } from "./pf_packet.ts";
 
 /** Whether it is one of the addresses that are not routed, RFC 3927 and RFC 4291. */
@@ -19,10 +18,9 @@ const MULTICAST = ["224.0.0.0/4", "255.255.255.255/32", "ff00::/8"].map(parseSub
 
 /** Its own addresses on any interface, broadcasts, and multicast, which it does not route. */
 export function isForHost(setup: HostSetup, address: IpAddress): boolean {
-  const subnets = Object.values(setup.interfaces).flatMap((each) => each.addresses)
-    .map(parseSubnet).filter((each) => each !== undefined);
+  const addresses = Object.values(setup.interfaces).flatMap((each) => each.addresses);
   return isOwn(setup, address) ||
-    [...subnets.flatMap(broadcastOf), ...MULTICAST]
+    [...broadcastsOf(addresses), ...MULTICAST]
       .some((each) => each !== undefined && contains(each, address));
 }
 
@@ -30,12 +28,6 @@ export function isForHost(setup: HostSetup, address: IpAddress): boolean {
 export function isOwn({ interfaces }: HostSetup, address: IpAddress): boolean {
   return hostsOf(Object.values(interfaces).flatMap((each) => each.addresses))
     .some((each) => contains(each, address));
-}
-
-function broadcastOf(subnet: Subnet): readonly Subnet[] {
-  if (subnet.family === "ipv6" || subnet.prefix > 30) return [];
-  const size = 1n << BigInt(32 - subnet.prefix);
-  return [{ ...subnet, value: subnet.value + size - 1n, prefix: 32 }];
 }
 
 /** By the longest prefix, of the interfaces' subnets and of the routes. */

@@ -13,7 +13,7 @@ export type Address =
   | {
     readonly kind: "interface";
     readonly name: string;
-    readonly part: "all" | "first" | "network";
+    readonly part: "all" | "first" | "network" | "broadcast";
   };
 
 /** `:` is a range with both ends, `><` one without, `<>` all that is outside of it. */

@@ -20,14 +20,11 @@ export const GUARD_SIGN = "+";
 /** Comes behind it. */
 export const BEYOND_SIGN = "~";
 
-/** In front of names that no network has. */
-const OWN_SIGN = "=";
+/** The anchor of redirections, below that of the network. No network has such a name. */
+export const REDIRECTIONS = "=rdr";
 
-/** The anchor of redirections, below that of the network. */
-export const REDIRECTIONS = `${OWN_SIGN}rdr`;
-
-/** The anchor of the prefixes that belong to no network: behind all networks. */
-const MASQUERADE_NAME = `${BEYOND_SIGN}${OWN_SIGN}${MASQUERADE.slice(1)}`;
+/** The anchor of the prefixes that belong to no network: behind all bridges, and before what follows them. */
+const MASQUERADE_NAME = `${BEYOND_SIGN}${GUARD_SIGN}${MASQUERADE.slice(1)}`;
 
 /**
  * The anchors of a network, such as `bridgewall/+default`, `bridgewall/default` and `bridgewall/~default`.
@@ -42,7 +39,7 @@ export interface AnchorPaths {
   readonly guard: string;
   /** For what happens on the bridge, and translation. */
   readonly bridge: string;
-  /** For what happens on other interfaces. */
+  /** For what happens on other interfaces, and translation once more where the last that matches decides. */
   readonly beyond: string;
   /** Called by `bridge` alone: for what is sent to published ports. */
   readonly redirections: string;
@@ -73,7 +70,10 @@ export function anchorPaths(
   };
 }
 
-/** The anchor of the prefixes that belong to no network: the translation of networks goes first. */
+/**
+ * The anchor of the prefixes that belong to no network. It lies between two that a network has: its
+ * translation is the first in the one and the last in the other.
+ */
 export function masqueradePath(root: string): string {
   return `${root}/${MASQUERADE_NAME}`;
 }

@@ -38,7 +38,7 @@ function tablesAt(path: string): readonly Table["name"][] {
     case "bridge":
       return ["natdst", "subnets", "guests"];
     case "beyond":
-      return ["guests"];
+      return ["natdst", "guests"];
     case "redirections":
     case "masquerade":
       return [];
@@ -121,6 +121,7 @@ export function compareAnchor(
 
 /** The table that stays, because it was loaded to persist, when no rule of the anchor names it any more. */
 export function tablesLeft({ path, tables }: Anchor, answers: Answers): readonly Table["name"][] {
+  if (kindOfAnchor(path) !== "bridge") return [];
   const question = listingsOf(path).tables.get("natdst");
   const answer = question === undefined ? undefined : answers.to(question);
   if (answer === undefined || /does not exist/.test(answer.stderr)) return [];

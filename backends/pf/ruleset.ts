@@ -6,7 +6,7 @@
  * anchor "bridgewall/*"
  *   bridgewall/+NAME      what nobody may send to its guests, and its guests not by another interface
  *   bridgewall/NAME       translation; on BR: guests among themselves, outward; then block quick on BR
- *   bridgewall/NAME/rdr   published ports: met by what is sent to the host itself
+ *   bridgewall/NAME/=rdr  published ports: met by what is sent to the host itself
  *   bridgewall/~NAME      on any other interface: what comes from its guests, and what goes to them
  * ```
  *
@@ -132,13 +132,29 @@ function spoofed(name: string, device: string): FilterRule {
   };
 }
 
+/**
+ * Where the last anchor that translates decides, it translates once more: behind the prefixes around the
+ * network, as `bridgewall/NAME` comes before them.
+ */
 function beyondAnchor(
   policy: FilteredPolicy,
   own: FamilyPolicy | undefined,
-  { root }: Surroundings,
+  surroundings: Surroundings,
 ): Anchor {
-  const { name, beyond: path } = anchorPaths(root, policy);
+  const { name, beyond: path } = anchorPaths(surroundings.root, policy);
   if (own === undefined) return { path, tables: [], translation: [], filter: [] };
+  const external = externalInterface(policy, surroundings);
+  const translation = surroundings.lastTranslates && external !== undefined
+    ? translationRules(own, external)
+    : [];
   const filter = matchable(own, rulesBeyond(name, own));
-  return { path, tables: namedTables(own, filter), translation: [], filter };
+  return {
+    path,
+    tables: [
+      ...(translation.length === 0 ? [] : [{ ...natDestinations(own), persists: false }]),
+      ...namedTables(own, filter),
+    ],
+    translation,
+    filter,
+  };
 }

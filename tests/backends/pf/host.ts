@@ -3,6 +3,7 @@ import type { Command, CommandResult } from "../../../core/command.ts";
 import { check } from "../../../core/commands/check.ts";
 import type { CommandOutput, Context } from "../../../core/commands/context.ts";
 import { down } from "../../../core/commands/down.ts";
+import { masquerade } from "../../../core/commands/masquerade.ts";
 import { reload } from "../../../core/commands/reload.ts";
 import { up } from "../../../core/commands/up.ts";
 import type { HostRoute } from "../../../core/host.ts";
@@ -61,6 +62,13 @@ export async function run(
 /** `up` of these definitions. */
 export function bringUp(...names: readonly string[]): (context: Context) => Promise<unknown> {
   return (context) => up(context, { names, all: false });
+}
+
+/** `masquerade` with these words. */
+export function masquerading(
+  ...operands: readonly string[]
+): (context: Context) => Promise<unknown> {
+  return (context) => masquerade(context, operands);
 }
 
 /** `reload` of all networks. */

@@ -53,10 +53,10 @@ const PUBLISHING = filtered(
 );
 
 Deno.test("what was loaded is found again as it was", () => {
-  const published = [{}, { seesLocal: true }].flatMap((way) =>
+  const published = [{}, { seesLocal: true }, { lastTranslates: true }].flatMap((way) =>
     networkAnchors(PUBLISHING, { root: "bridgewall", defaultInterface: "re0", ...way })
   );
-  assertEquals(published.length, 8);
+  assertEquals(published.length, 12);
   for (const anchor of [GUARD, BRIDGE, BEYOND, ...published]) {
     assert(anchor !== undefined);
     assertEquals(differences(anchor, answersFor(anchor, formatAnchor(anchor))), ["equal"]);

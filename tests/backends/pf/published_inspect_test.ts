@@ -53,7 +53,7 @@ Deno.test("a redirection that is gone, or somebody else's, is shown with its net
 
 Deno.test("what is missing of masqueraded prefixes is shown as theirs", async () => {
   const world = await worldWithPorts();
-  const path = "bridgewall/~=masquerade";
+  const path = "bridgewall/~+masquerade";
   const text = (world.anchors.get(path) ?? "").replace(/^nat .*\n/m, "");
   world.anchors = new Map([...world.anchors, [path, text]]);
   assertEquals(await drift(world), [
@@ -64,9 +64,9 @@ Deno.test("what is missing of masqueraded prefixes is shown as theirs", async ()
 Deno.test("the anchor of prefixes that nobody remembers is named", async () => {
   const world = await worldWithPorts();
   world.files = new Map([...world.files].filter(([name]) => name === "default"));
-  const stdout = "  bridgewall/~=masquerade\n  bridgewall/default/=rdr\n";
+  const stdout = "  bridgewall/~+masquerade\n  bridgewall/default/=rdr\n";
   assertEquals(await drift(world, { "-a bridgewall -s Anchors": { stdout } }), [
-    'Anchor "bridgewall/~=masquerade" belongs to no network',
+    'Anchor "bridgewall/~+masquerade" belongs to no network',
   ]);
 });
 

@@ -8,6 +8,7 @@ import { masqueradePolicy } from "../../../core/policy/masquerade.ts";
 import { subnetsOf } from "../../support/arbitrary.ts";
 import { subnet } from "../../support/definitions.ts";
 import type { World } from "../../support/model_host.ts";
+import { equalRules } from "../../support/pf/pf_equal_rules.ts";
 import type { PfHost } from "../../support/pf/pf_host.ts";
 import { parseRuleset, undefinedTables } from "../../support/pf/pf_grammar.ts";
 import { describePacket, packet, replyTo } from "../../support/pf/pf_packet.ts";
@@ -63,6 +64,7 @@ Deno.test("whatever the prefixes are, pf takes the rules, has all tables, and no
       const entries = table.entries.map((entry) => formatSubnet(entry.subnet));
       assertEquals([...new Set(entries)], entries);
     }
+    assertEquals(equalRules(text), [], text);
     assert(!text.includes("no nat"));
   }));
 });

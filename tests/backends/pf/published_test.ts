@@ -1,5 +1,5 @@
 /** Published ports, by what pf does with packets; and what else it does while there are some. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { ACROSS, BEYOND, type Claim, ON_BRIDGE, SPOOFED, STRANGERS } from "./claims.ts";
 import {
   HOST_ALONE,
@@ -17,7 +17,14 @@ import {
   NETWORKS,
   PUBLISHING,
   publishing,
+  upCommands,
 } from "./scene.ts";
+
+/** A guest of each. */
+const GUESTS: Readonly<Record<string, string>> = {
+  default: "192.168.122.10",
+  natnet: "10.0.100.130",
+};
 
 const CLAIMS: Readonly<Record<string, readonly Claim[]>> = {
   "reach guests": REACHED,
@@ -86,3 +93,32 @@ function testItself(host: string, main: string, version: Release, talks: boolean
     assertEquals(problems(web, main, setup, networks), []);
   });
 }
+
+Deno.test("pf: no port has two redirections in different anchors, of which only one could count", () => {
+  const both = (one: string, other: string): readonly string[] => {
+    const networks = { default: one, natnet: other };
+    const all = Object.entries(networks).map(([name, port]) =>
+      publishing(NETWORKS[name] ?? "", `proto='tcp' ${port} to='${GUESTS[name]}'`)
+    );
+    return upCommands(all).flatMap(({ args: [, path], stdin = "" }) =>
+      stdin.split("\n").filter((line) => line.startsWith("rdr ")).map(() => path ?? "")
+    );
+  };
+  const everywhere = "port='80'";
+  for (
+    const taken of [
+      everywhere,
+      "port='80' address='192.0.2.1'",
+      "port='79-81' address='203.0.113.2'",
+      "port='22-80'",
+    ]
+  ) {
+    for (const [one, other] of [[everywhere, taken], [taken, everywhere]] as const) {
+      assertThrows(() => both(one, other), Error, "publish");
+    }
+  }
+  const anchors = ["bridgewall/default/=rdr", "bridgewall/natnet/=rdr"];
+  assertEquals(both(everywhere, "port='81' address='192.0.2.1'"), anchors);
+  const apart = both("port='80' address='203.0.113.2'", "port='80' address='192.0.2.1'");
+  assertEquals(apart, anchors);
+});

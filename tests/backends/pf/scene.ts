@@ -10,6 +10,7 @@ import type { HostFacts } from "../../../core/host.ts";
 import { parseNetwork } from "../../../core/network/parse_network.ts";
 import { FRESH_HOST } from "../../support/definitions.ts";
 import { definitionOf } from "../../support/golden.ts";
+import { equalRules } from "../../support/pf/pf_equal_rules.ts";
 import { createHost, type HostSetup, type PfHost } from "../../support/pf/pf_host.ts";
 import { answersOf, type SceneSetup } from "./releases.ts";
 
@@ -42,6 +43,7 @@ export function loadInto({ machine }: PfHost, commands: readonly Command[]): voi
     if (program !== "pfctl" || stdin === undefined) continue;
     const [option, path = "", ...rest] = args;
     assertEquals([option, ...rest], ["-a", "-f", "-"]);
+    assertEquals(equalRules(stdin), [], stdin);
     machine.load(path, stdin);
   }
 }

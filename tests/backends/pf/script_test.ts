@@ -7,6 +7,7 @@ import { networkAnchors } from "../../../backends/pf/ruleset.ts";
 import { UnsupportedNetworkError } from "../../../core/firewall_backend.ts";
 import { policies, TEXTS } from "../../support/arbitrary.ts";
 import { filtered, subnet } from "../../support/definitions.ts";
+import { equalRules } from "../../support/pf/pf_equal_rules.ts";
 import { parseRuleset, undefinedTables } from "../../support/pf/pf_grammar.ts";
 import { publishing } from "./scene.ts";
 
@@ -122,7 +123,23 @@ Deno.test("where pf sees what the host takes, 127.0.0.1 and the host's own packe
   ) assert(text.includes(`\n${line}\n`), line);
 });
 
-Deno.test("whatever the definition says, pfctl takes every line, and every table is defined", () => {
+Deno.test("rules that only write or lead to something else are equal to pf, others are not", () => {
+  const first = "rdr inet proto tcp from any to any port = 80 tag a -> 10.0.0.2 port 80";
+  const other = "rdr inet proto tcp from any to any port = 80 tag b -> 10.0.0.3 port 81";
+  const tagging = 'pass in quick all no state label "a b" tag a tagged c';
+  const plain = 'pass in quick all no state label "a b" tagged c';
+  const equal = [first, tagging, other, plain].map((line) => `${line}\n`);
+  assertEquals(equalRules(equal.join("")), [other, plain]);
+  const different = [
+    "table <a> { 10.0.0.1 }",
+    "table <a> { 10.0.0.1 }",
+    ...["a", "b"].map((tag) => `pass in quick all no state label "a" tagged ${tag}`),
+    ...["80", "81"].map((port) => `rdr inet proto tcp from any to any port = ${port} -> 10.0.0.2`),
+  ];
+  assertEquals(equalRules(different.join("\n")), []);
+});
+
+Deno.test("whatever the definition says, pfctl takes every line, none twice, and every table is defined", () => {
   let compiled = 0;
   const roots = fc.constantFrom("bridgewall", "libvirt", "a/b");
   const ways = fc.constantFrom(
@@ -144,6 +161,7 @@ Deno.test("whatever the definition says, pfctl takes every line, and every table
       }
       for (const text of texts) {
         assertEquals(undefinedTables(parseRuleset(text)), [], text);
+        assertEquals(equalRules(text), [], text);
         assert(text.endsWith("\n"));
         compiled++;
       }

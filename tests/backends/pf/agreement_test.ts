@@ -8,6 +8,7 @@ import { describePacket, type Packet, packet, replyTo } from "../../support/pf/p
 import { PROTOCOLS } from "../../support/pf/pf_rules.ts";
 import { type Case, CASES, type Sending } from "./arbitrary_networks.ts";
 import { verdictOf } from "./oracle.ts";
+import { publishedPort } from "./oracle_published.ts";
 import { type Entry, linksOf, wayTo, type World } from "./oracle_world.ts";
 import { RELEASES } from "./releases.ts";
 import { bareHost, BRIDGE_SETTINGS, loadInto, MAIN_RULESETS, upCommands } from "./scene.ts";
@@ -110,6 +111,8 @@ function answer(
   const isForAll = sent.destination.value >= 0xe0000000n;
   if (isForAll || wayTo(world, sent.source) !== origin) return undefined;
   const reply = replyTo(packet);
+  // As the manual says: what the host sends from a port that it publishes gets no answer.
+  if (entry.kind === "host" && publishedPort(world, reply) !== undefined) return undefined;
   if (entry.kind === "neighbour") {
     const [from, other] = membersOf(entry.policy);
     return host.betweenGuests(entry.policy.bridge, other, from, reply);

@@ -94,3 +94,13 @@ Deno.test("where pf sees guests on members first, their own network's ports are 
     assert(host.fromOutside("re0", packet("tcp", CLIENT, PUBLIC)).delivered);
   }, [{ pfilMember: true, pfilBridge: true, pfilLocalPhys: true }]);
 });
+
+Deno.test("what the host sends from a port that it publishes gets no answer, as the manual says", () => {
+  eachHost((host) => {
+    for (const port of [8080, 8081]) {
+      const asked = packet("tcp", `192.168.122.1:${port}`, `${BOB}:22`);
+      assert(host.fromHost(asked).delivered);
+      assertEquals([port, send(host, "virbr0", "tap1", replyTo(asked))], [port, port !== 8080]);
+    }
+  });
+});

@@ -53,7 +53,10 @@ export interface OnInterface {
   readonly isElsewhere?: boolean;
 }
 
-/** What becomes of the addresses of packets. The first that matches decides, whoever wrote it. */
+/**
+ * What becomes of the addresses of packets. In an anchor the first that matches decides. Over all anchors it
+ * is the first as well, in FreeBSD 15 the last: so packets that match rules of two are the exception.
+ */
 export type TranslationRule = NatRule | SourceRule | NatExemption | Redirection | RedirectionAnchor;
 
 /** Translates the source of packets that leave, and lets them pass there. */
@@ -86,20 +89,17 @@ export interface SourceRule {
   readonly address?: Subnet;
 }
 
-/** Such packets are not translated, whatever rules come later. */
+/**
+ * Packets with that tag are not translated, whatever rules come later. Not for FreeBSD 15, where it says
+ * nothing to other anchors, and beside a rule of one that has no free port makes the kernel panic.
+ */
 export interface NatExemption {
   /** Written `no nat`. */
   readonly kind: "no nat";
-  /** As in {@linkcode SourceRule}; absent: any. */
-  readonly device?: string;
   /** As in {@linkcode FilterRule}. */
   readonly family?: FilterRule["family"];
   /** As in {@linkcode FilterRule}. */
-  readonly from: Endpoint;
-  /** As in {@linkcode FilterRule}. */
-  readonly to: Endpoint;
-  /** As in {@linkcode FilterRule}. */
-  readonly tagged?: Tag;
+  readonly tagged: Tag;
 }
 
 /** Sends packets that come in to another address, and to other ports. */

@@ -54,10 +54,8 @@ export function formatTranslation(rule: TranslationRule, spell: InterfaceSpellin
         `-> ${address === undefined ? ownAddress(device, spell) : formatAddresses(address)}`,
       );
     }
-    case "no nat": {
-      const { family, from, to, tagged } = rule;
-      return words("no nat", onText(rule, spell), family, fromTo(from, to), taggedText({ tagged }));
-    }
+    case "no nat":
+      return words("no nat", rule.family, "all", taggedText(rule));
     case "rdr":
       return formatRedirection(rule, spell);
     case "rdr-anchor":

@@ -105,7 +105,7 @@ export function untranslatedStrangers(
 ): readonly NatExemption[] {
   const family = familyOf(policy);
   if (lastTranslates || family === undefined || family === "inet6") return [];
-  return [{ kind: "no nat", ...withFamily(family), from: "any", to: "any", tagged: stayTag(name) }];
+  return [{ kind: "no nat", ...withFamily(family), tagged: stayTag(name) }];
 }
 
 /** Whether what they send with the address of a translated guest would be translated if it got out. */

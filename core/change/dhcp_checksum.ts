@@ -64,22 +64,31 @@ export function checksumRepair(policy: FilteredPolicy, facts: Facts): Repair {
   };
 }
 
+/** Bridges on which replies are not repaired, and could be. */
+export interface Unrepaired {
+  /** The repair was there: a bridge that is made again has lost its queue. */
+  readonly lost: readonly Drift[];
+  /** There was none, since there was no bridge, or since the kernel cannot do it. */
+  readonly untried: readonly Drift[];
+}
+
 /**
- * What differs from what was installed: a bridge that is made again has lost its queue.
+ * What of the repair is missing for a network.
  *
  * @param removal The way back of the network, which tells whether there was a repair.
- * @param seeksMore True: also where there was none, because the bridge was not there, and it is now.
  */
-export function checksumDrift(
+export function missingRepair(
   { bridge, network, services }: FilteredPolicy,
   removal: NetworkChange["removal"],
   { interfaces, clsact }: Pick<HostFacts, "interfaces" | "clsact">,
-  seeksMore: boolean,
-): readonly Drift[] {
+): Unrepaired {
+  const isThere = !services.dhcp || !interfaces.includes(bridge) || clsact.includes(bridge);
+  if (isThere) return { lost: [], untried: [] };
+  const drift = [
+    { network, difference: `DHCP checksums are not repaired on bridge ${quoted(bridge)}` },
+  ];
   const wasThere = commandsOf([{ removal }]).some(({ program }) => program === "tc");
-  if (!services.dhcp || (!wasThere && !seeksMore)) return [];
-  if (!interfaces.includes(bridge) || clsact.includes(bridge)) return [];
-  return [{ network, difference: `DHCP checksums are not repaired on bridge ${quoted(bridge)}` }];
+  return wasThere ? { lost: drift, untried: [] } : { lost: [], untried: drift };
 }
 
 /** Whether the queue is ours to remove: nobody had one there, or we remember having made it. */

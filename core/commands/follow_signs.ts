@@ -6,6 +6,7 @@ import { authorOf, type Sign } from "../sign.ts";
 
 /** Wakes who waits; what rings while nobody waits is not lost. */
 export interface Bell {
+  /** Wakes who waits, or who will. */
   ring(): void;
   /** Until it rings, or the signal is given. */
   heard(end: AbortSignal): Promise<void>;
@@ -58,7 +59,12 @@ interface Follower {
   mayBeOurs: (line: string) => boolean;
 }
 
-/** @param end Ends all. */
+/**
+ * Follows nothing yet.
+ *
+ * @param bell Rings when something of ours may have changed.
+ * @param end Ends all that is followed.
+ */
 export function followSigns(host: Host, bell: Bell, end: AbortSignal): Following {
   const followers = new Map<string, Follower>();
   const running = new Set<Promise<void>>();

@@ -1,6 +1,5 @@
 /** What is live for the networks on record: for `status` and `check`. */
-import { commandsOf } from "../change/change.ts";
-import { checksumDrift } from "../change/dhcp_checksum.ts";
+import { missingRepair } from "../change/dhcp_checksum.ts";
 import { localRoutingDrift } from "../change/local_routing.ts";
 import { forwardingKey, missingForwarding } from "../change/forwarding.ts";
 import type { Subnet } from "../address.ts";
@@ -59,6 +58,8 @@ export interface InspectedRecords {
   readonly drift: readonly Drift[];
   /** Whether rules are not as they should be, whatever else there is. */
   readonly areRulesDrifted: boolean;
+  /** What could not be done when a network came up, and may be possible now. */
+  readonly untried: readonly Drift[];
 }
 
 /**
@@ -88,23 +89,17 @@ async function hasNoRecords({ host }: Context): Promise<boolean> {
   return (await host.records.readAll()).length === 0;
 }
 
-/**
- * Like {@linkcode inspectRecords}, for who has the lock already.
- *
- * @param seeksMore True: also what could not be done when a network came up, and can be tried again.
- */
+/** Like {@linkcode inspectRecords}, for who has the lock already. */
 export async function inspectUnderLock(
   { host, backends, options }: Context,
-  seeksMore = false,
 ): Promise<InspectedRecords> {
   const records = await host.records.readAll();
-  const repairs = records.filter((record) => mayRepair(record, host.platform));
-  const mayMatter = seeksMore ? repairs : repairs.filter(hasRepair);
+  const mayRepair = records.some((record) => hasRepair(record, host.platform));
   const facts = await host.facts({
     ...NO_FACTS,
     forwarding: true,
-    interfaces: mayMatter.length > 0,
-    clsact: mayMatter.length > 0,
+    interfaces: mayRepair,
+    clsact: mayRepair,
   });
   const networks = records.filter((record) => !isMasquerade(record)).map((record) => {
     const placed = recordedNetwork(record);
@@ -128,6 +123,11 @@ export async function inspectUnderLock(
   const local = host.platform === "linux"
     ? await localRoutingDrift(host, networks.map(({ policy }) => policy).filter(isFiltered))
     : [];
+  const repairs = networks.flatMap(({ record, policy }) =>
+    isFiltered(policy) && hasRepair(record, host.platform)
+      ? [missingRepair(policy, record.removal, facts)]
+      : []
+  );
   const live = new Map(inspections.flatMap((one) => one.networks).map((one) => [one.network, one]));
   const countedOf = ({ name }: Record): ReadonlyMap<string, Traffic> =>
     live.get(name)?.counted ?? new Map();
@@ -141,17 +141,14 @@ export async function inspectUnderLock(
     ...(masquerade === undefined
       ? {}
       : { masquerade: { ...masquerade, counted: countedOf(masquerade.record) } }),
+    untried: repairs.flatMap(({ untried }) => untried),
     areRulesDrifted: inspections.some(({ drift }) => drift.length > 0),
     drift: [
       ...records.flatMap(interruption),
       ...records.flatMap(leftBehind),
       ...inspections.flatMap(({ drift }) => drift),
       ...local,
-      ...networks.filter(({ record }) => mayMatter.includes(record)).flatMap((one) =>
-        isFiltered(one.policy)
-          ? checksumDrift(one.policy, one.record.removal, facts, seeksMore)
-          : []
-      ),
+      ...repairs.flatMap(({ lost }) => lost),
       ...missing.flatMap((family) =>
         all.filter(({ policy }) => forwardedFamilies(policy).includes(family))
           .map(({ record }) => ({
@@ -163,13 +160,9 @@ export async function inspectUnderLock(
   };
 }
 
-/** iptables repairs checksums by a rule. */
-function mayRepair({ backend }: Record, platform: Platform): boolean {
+/** Whether its backend has DHCP checksums repaired beside its rules; iptables has a rule for it. */
+function hasRepair({ backend }: Record, platform: Platform): boolean {
   return platform === "linux" && (backend === "nftables" || backend === "firewalld");
-}
-
-function hasRepair({ removal }: Record): boolean {
-  return commandsOf([{ removal }]).some(({ program }) => program === "tc");
 }
 
 function interruption({ name, state }: Record): readonly Drift[] {

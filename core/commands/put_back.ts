@@ -23,6 +23,8 @@ export interface PutBack {
   readonly records: readonly Record[];
   /** What differed from the records; empty: nothing, and nothing was done. */
   readonly found: readonly Drift[];
+  /** What could not be done when a network came up. */
+  readonly untried: readonly Drift[];
   /** Whether all was made anew. */
   readonly isTried: boolean;
   /** What differs still after that. */
@@ -33,7 +35,8 @@ export interface PutBack {
  * Makes all rules anew in one step where they are not what the records say, in the backends that hold
  * them. Changes that were interrupted are put right first.
  *
- * @param isKnown Whether nothing can be done about it for now: then nothing is tried.
+ * @param isKnown Whether nothing can be done about it for now: then nothing is tried. It is asked about what
+ * differs, or where nothing does, about what could not be done when a network came up.
  * @throws {StepFailedError} When the host refuses.
  * @throws {LockError} When another command does not finish in time.
  */
@@ -42,14 +45,17 @@ export async function putBack(
   isKnown: (found: readonly Drift[]) => boolean,
 ): Promise<PutBack> {
   return await lockedOnRecord(context, async ({ records }) => {
-    if (records.length === 0) return { records, found: [], isTried: false, left: [] };
-    const { drift: found } = await inspectUnderLock(context, true);
-    if (found.length === 0 || isKnown(found)) {
-      return { records, found, isTried: false, left: found };
+    if (records.length === 0) {
+      return { records, found: [], untried: [], isTried: false, left: [] };
+    }
+    const { drift: found, untried } = await inspectUnderLock(context);
+    const reasons = found.length > 0 ? found : untried;
+    if (reasons.length === 0 || isKnown(reasons)) {
+      return { records, found, untried, isTried: false, left: found };
     }
     await makeAnew(context, await lookAtAll(context.host, context.backends, records));
-    const { drift: left } = await inspectUnderLock(context, true);
-    return { records, found, isTried: true, left };
+    const { drift: left } = await inspectUnderLock(context);
+    return { records, found, untried, isTried: true, left };
   });
 }
 

@@ -44,6 +44,8 @@ interface Left {
 /** What it knows from one look to the next. */
 interface Memory {
   fight: Fight;
+  /** What could not be done when networks came up, nor later: it is tried once. */
+  tried: string;
   /** What could not be put back; absent: nothing. */
   left?: Left;
   /** The last failure, which is told once. */
@@ -76,7 +78,7 @@ export async function watch(
   });
   const following = followSigns(host, bell, wishes.end);
   const records = followRecords(first, bell, wishes.end);
-  const memory: Memory = { fight: PEACE, failure: "", pause: AGAIN.first };
+  const memory: Memory = { fight: PEACE, tried: "", failure: "", pause: AGAIN.first };
   messages.event("Watching", { event: "watching", time: timeOf(first) });
   let opening = open;
   while (!wishes.end.aborted) {
@@ -138,12 +140,17 @@ async function look(
     const { left } = memory;
     const result = await putBack(
       quiet,
-      (found) => left !== undefined && keyOf(found) === left.key && begun < left.next,
+      (found) =>
+        keyOf(found) === memory.tried ||
+        (left !== undefined && keyOf(found) === left.key && begun < left.next),
     );
     following.follow(signsOf(context, result.records));
     memory.failure = "";
     memory.pause = AGAIN.first;
-    if (result.isTried) tell(context, memory, result, { author, took: host.now() - begun });
+    memory.tried = keyOf(result.untried);
+    if (result.isTried && result.found.length > 0) {
+      tell(context, memory, result, { author, took: host.now() - begun });
+    }
     // Who has stopped rings no more.
     const wait = memory.fight.isOn ? FIGHT : (memory.left?.next ?? 0) - host.now();
     if (memory.fight.isOn || memory.left !== undefined) {

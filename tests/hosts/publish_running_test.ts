@@ -109,6 +109,8 @@ for (const backend of BACKENDS) {
       await t.step("sent to another guest and back, under a stream of connections", async () => {
         const counted = await countConnections(topology, async () => {
           await bridgewall.succeed(["publish", NAT.name, ...specs(PORT, "b")]);
+          // While firewalld reloads nobody new is let in; TCP asks again after a second (RFC 6298).
+          await new Promise((resolve) => setTimeout(resolve, 1500));
           await bridgewall.succeed(["publish", NAT.name, ...specs(PORT, "a")]);
         });
         const { by, others } = sumUp(counted);

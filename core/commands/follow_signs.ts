@@ -127,8 +127,12 @@ async function followLines(
   while (!end.aborted) {
     const begun = host.now();
     let isOurs = false;
-    // What happens before it listens nobody tells: so all is looked at once it does.
-    const listening = host.pause(LISTENS, end).then(bell.ring);
+    let isRunning = true;
+    // What happens before it listens nobody tells: so all is looked at once it does. One that cannot run
+    // tells nothing, and has told nothing before.
+    void host.pause(LISTENS, end).then(() => {
+      if (isRunning) bell.ring();
+    });
     for await (const line of host.follow(command, end)) {
       if (follower.mayBeOurs(line)) {
         isOurs = true;
@@ -139,7 +143,7 @@ async function followLines(
       if (isOurs) tellAuthor(author);
       isOurs = false;
     }
-    await listening;
+    isRunning = false;
     // One that ran for long had its reasons; one that is not there will not be soon.
     pause = host.now() - begun > AGAIN.longest ? AGAIN.first : Math.min(2 * pause, AGAIN.longest);
     await host.pause(pause, end);

@@ -1,5 +1,5 @@
 /**
- * `deno task bench [start|operations|packets|firewalld|publish]`: the measurements behind the numbers in the README.
+ * `deno task bench [start|operations|packets|firewalld|publish|watch]`: the measurements behind the numbers in the README.
  *
  * All as ratios of things measured in turns on this machine, in network namespaces of its own. Needs
  * root, nft, iproute2; `packets` needs iperf3 too, `firewalld` its
@@ -10,6 +10,7 @@ import { benchOperations } from "./operations.ts";
 import { benchPackets } from "./packets.ts";
 import { benchPublish } from "./publish.ts";
 import { benchStart } from "./start.ts";
+import { benchWatch } from "./watch.ts";
 
 const BENCHES = {
   start: benchStart,
@@ -17,6 +18,7 @@ const BENCHES = {
   packets: benchPackets,
   firewalld: benchFirewalld,
   publish: benchPublish,
+  watch: benchWatch,
 } as const;
 
 const wanted = Deno.args.length === 0 ? Object.keys(BENCHES) : Deno.args;

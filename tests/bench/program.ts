@@ -18,6 +18,8 @@ export interface Program extends AsyncDisposable {
     args: readonly string[],
     onHost?: (argv: readonly string[]) => readonly string[],
   ): Promise<string>;
+  /** The argv that runs it, for what goes on. */
+  argv(args: readonly string[]): readonly string[];
   /** Files with the definitions of so many nat networks. */
   definitions(count: number): Promise<readonly string[]>;
   /** An empty program, for comparison. */
@@ -35,12 +37,12 @@ export async function bundleProgram(): Promise<Program> {
   const empty = `${directory}/nothing.js`;
   await Deno.writeTextFile(empty, "");
   const state = ["--state-dir", `${directory}/state`];
+  const argv: Program["argv"] = (args) => [
+    ...[Deno.execPath(), "run", ...FLAGS, "-A", bundle, "--quiet", ...state, ...args],
+  ];
   return {
-    run: (namespace, args, onHost = (argv) => argv) =>
-      mustRun(
-        onHost([Deno.execPath(), "run", ...FLAGS, "-A", bundle, "--quiet", ...state, ...args]),
-        { namespace },
-      ),
+    argv,
+    run: (namespace, args, onHost = (argv) => argv) => mustRun(onHost(argv(args)), { namespace }),
     definitions: (count) =>
       Promise.all(Array.from({ length: count }, async (_, index) => {
         const path = `${directory}/network-${index}.xml`;

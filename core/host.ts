@@ -25,7 +25,11 @@ export interface RecordStore {
    * @throws {LockError} When the time is over.
    */
   lock(seconds: number, onWait: () => void): Promise<Disposable>;
-  /** Gives something whenever a record was written or removed; ends when the signal is given. */
+  /**
+   * Gives something whenever a record was written or removed; ends when the signal is given.
+   *
+   * @throws {RecordError} When nobody can tell.
+   */
   changes(end: AbortSignal): AsyncIterable<unknown>;
 }
 

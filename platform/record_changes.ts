@@ -1,37 +1,46 @@
 /** Tells when records come, change and go. */
 import { dirname } from "@std/path";
 
-/** Neither the lock nor a record that is still being written tells anything new. */
-function isRecord(path: string): boolean {
-  return path.endsWith(".xml");
-}
-
 /** Those after which there is something else to be read. */
 const KINDS: readonly string[] = ["create", "modify", "rename", "remove", "other"];
 
 /**
  * Gives something whenever a record may have changed; ends when the signal is given. A directory that is not
- * there yet is waited for where it will be.
+ * there yet is waited for where it will be. Needs `--allow-read` for both.
  */
 export async function* recordChanges(directory: string, end: AbortSignal): AsyncIterable<true> {
   while (!end.aborted) {
-    const isThere = isDirectory(directory);
-    const place = isThere ? directory : existing(dirname(directory));
-    using watcher = Deno.watchFs(place, { recursive: false });
-    const stop = (): void => watcher.close();
-    end.addEventListener("abort", stop, { once: true });
-    // It may have come since it was looked for.
-    if (!isThere && isDirectory(directory)) continue;
-    for await (const { kind, paths } of watcher) {
-      if (isThere && !isDirectory(directory)) break;
-      if (!isThere) {
-        if (isDirectory(directory)) break;
-        continue;
-      }
-      if (KINDS.includes(kind) && paths.some(isRecord)) yield true;
+    if (isDirectory(directory)) {
+      yield* changesIn(directory, end, (paths) =>
+        // Neither the lock nor a record that is still being written tells anything new.
+        paths.some((path) => path.endsWith(".xml")) || !isDirectory(directory));
+    } else {
+      const parent = existing(dirname(directory));
+      const changes = changesIn(parent, end, () => isDirectory(directory) || !isDirectory(parent));
+      // It may have come before anybody watched for it.
+      if (!isDirectory(directory)) { for await (const _ of changes) break; }
+      yield true;
     }
+  }
+}
+
+/** Gives something for each change that matters, until the directory itself goes. */
+async function* changesIn(
+  directory: string,
+  end: AbortSignal,
+  matters: (paths: readonly string[]) => boolean,
+): AsyncGenerator<true> {
+  const watcher = Deno.watchFs(directory, { recursive: false });
+  const stop = (): void => watcher.close();
+  end.addEventListener("abort", stop, { once: true });
+  try {
+    for await (const { kind, paths } of watcher) {
+      if (KINDS.includes(kind) && matters(paths)) yield true;
+      if (!isDirectory(directory)) return;
+    }
+  } finally {
     end.removeEventListener("abort", stop);
-    if (!end.aborted) yield true;
+    if (!end.aborted) watcher.close();
   }
 }
 

@@ -34,7 +34,12 @@ export function recordDirectory(
     readAll: () => refuseProblems("read records in", directory, () => readAll(directory, user)),
     write: (record) =>
       refuseProblems("write a record in", directory, () => writeRecord(directory, record)),
-    changes: (end) => recordChanges(directory, end),
+    changes: async function* (end) {
+      const changes = recordChanges(directory, end)[Symbol.asyncIterator]();
+      const next = (): Promise<IteratorResult<true>> =>
+        refuseProblems("watch the records in", directory, () => changes.next());
+      for (let one = await next(); one.done !== true; one = await next()) yield one.value;
+    },
     remove: (network) =>
       refuseProblems("remove a record in", directory, () => removeRecord(directory, network)),
     lock: (seconds, onWait) =>

@@ -94,8 +94,14 @@ export async function watch(
   return { text: [], json: undefined, exitCode: 0 };
 }
 
-async function followRecords({ host }: Context, bell: Bell, end: AbortSignal): Promise<void> {
-  for await (const _ of host.records.changes(end)) bell.ring();
+/** Where nobody can tell of records, those that were there are followed. */
+async function followRecords(context: Context, bell: Bell, end: AbortSignal): Promise<void> {
+  try {
+    for await (const _ of context.host.records.changes(end)) bell.ring();
+  } catch (error) {
+    if (!isOwnError(error)) throw error;
+    tellFailure(context, error);
+  }
 }
 
 /** A configuration that cannot be read leaves all as it was. */

@@ -7,8 +7,9 @@ import {
 } from "../core/commands/context.ts";
 import { isPath } from "../core/commands/read_definitions.ts";
 import { NetworkDefinitionError } from "../core/network/network_error.ts";
-import { printable, quoted } from "../core/quoted.ts";
+import { printable, quoted, quotedPath } from "../core/quoted.ts";
 import { isNamedPipe } from "./named_pipe.ts";
+import { distrustOf } from "./trusted.ts";
 
 /** Far more than any definition has; whatever is longer is not one. */
 const MAXIMUM_BYTES = 4 * 1024 * 1024;
@@ -16,19 +17,33 @@ const MAXIMUM_BYTES = 4 * 1024 * 1024;
 /**
  * Looks definitions up as files, each time anew. Needs `--allow-read`.
  *
- * @param directory Where `NAME.xml` stands for the name `NAME`.
+ * @param directory Where `NAME.xml` stands for the name `NAME`. Nobody but root may write there what root
+ * brings up by its name; a file that is named by its path is whoever's it is.
+ * @param user Who runs the program.
  */
-export function definitionFiles(directory: string): DefinitionSource {
+export function definitionFiles(
+  directory: string,
+  user: number | null = Deno.uid(),
+): DefinitionSource {
   return {
-    read: async (argument) => await readDefinition(directory, argument),
+    read: async (argument) => await readDefinition(directory, argument, user),
     readAll: async () =>
-      await listDefinitions(directory).map((file) => readExisting(join(directory, file))),
+      await listDefinitions(directory).map((file) => {
+        const path = join(directory, file);
+        refuseUntrusted(path, user);
+        return readExisting(path);
+      }),
   };
 }
 
-function readDefinition(directory: string, argument: string): DefinitionText {
+function readDefinition(
+  directory: string,
+  argument: string,
+  user: number | null,
+): DefinitionText {
   if (argument === "-") return { text: readText(Deno.stdin, "-"), file: "-" };
   const path = isPath(argument) ? argument : join(directory, `${argument}.xml`);
+  if (!isPath(argument)) refuseUntrusted(path, user);
   try {
     return readFile(path);
   } catch (error) {
@@ -36,6 +51,13 @@ function readDefinition(directory: string, argument: string): DefinitionText {
       ? missing(directory, argument, path)
       : unreadable(path, error);
   }
+}
+
+function refuseUntrusted(file: string, user: number | null): void {
+  const distrust = distrustOf(file, user);
+  if (distrust === undefined) return;
+  const { path, problem, hint } = distrust;
+  throw new UsageError(`Cannot trust ${quotedPath(path)}: ${problem}`, hint);
 }
 
 function readExisting(path: string): DefinitionText {

@@ -23,6 +23,7 @@ import { releaseMemory } from "./memory.ts";
 import { isNamedPipe } from "./named_pipe.ts";
 import { recordDirectory } from "./record_directory.ts";
 import { runCommand } from "./run_command.ts";
+import { distrustOf } from "./trusted.ts";
 
 /** How the machine is opened. */
 export interface HostOptions {
@@ -103,11 +104,21 @@ export async function openConfiguration(path: string | undefined): Promise<Found
   const directory = currentPlatform() === "linux" ? "/etc/bridgewall" : "/usr/local/etc/bridgewall";
   const file = path ?? join(directory, "bridgewall.conf");
   const networks = join(dirname(file), "networks");
+  refuseUntrusted(file);
   const text = readConfiguration(file, path !== undefined);
   const configuration = text === undefined
     ? DEFAULT_CONFIGURATION
     : await parseConfiguration(text, file);
   return { ...configuration, networks };
+}
+
+function refuseUntrusted(file: string): void {
+  const distrust = distrustOf(file, Deno.uid());
+  if (distrust === undefined) return;
+  throw new ConfigurationError(
+    `Cannot trust ${quotedPath(distrust.path)}: ${distrust.problem}`,
+    distrust.hint,
+  );
 }
 
 function readConfiguration(file: string, required: boolean): string | undefined {

@@ -7,9 +7,7 @@ import { formatRecord, parseRecord } from "../core/record/record_xml.ts";
 import { lockFile } from "./lock.ts";
 import { recordChanges } from "./record_changes.ts";
 import { SCRIPT_PREFIX } from "./run_command.ts";
-
-/** Write permission for group and others. */
-const WRITABLE_BY_OTHERS = 0o022;
+import { openToOthers } from "./trusted.ts";
 
 /** File names of ext4 and most others end here; the ending takes four. */
 const LONGEST_NAME = 200;
@@ -34,12 +32,7 @@ export function recordDirectory(
     readAll: () => refuseProblems("read records in", directory, () => readAll(directory, user)),
     write: (record) =>
       refuseProblems("write a record in", directory, () => writeRecord(directory, record)),
-    changes: async function* (end) {
-      const changes = recordChanges(directory, end)[Symbol.asyncIterator]();
-      const next = (): Promise<IteratorResult<true>> =>
-        refuseProblems("watch the records in", directory, () => changes.next());
-      for (let one = await next(); one.done !== true; one = await next()) yield one.value;
-    },
+    changes: (end) => tellingProblems(directory, recordChanges(directory, end)),
     remove: (network) =>
       refuseProblems("remove a record in", directory, () => removeRecord(directory, network)),
     lock: (seconds, onWait) =>
@@ -67,6 +60,16 @@ async function refuseProblems<Result>(
       error instanceof Deno.errors.PermissionDenied ? AS_ROOT : undefined,
     );
   }
+}
+
+async function* tellingProblems(
+  directory: string,
+  changes: AsyncIterable<true>,
+): AsyncIterable<true> {
+  const each = changes[Symbol.asyncIterator]();
+  const next = (): Promise<IteratorResult<true>> =>
+    refuseProblems("watch the records in", directory, () => each.next());
+  for (let one = await next(); one.done !== true; one = await next()) yield one.value;
 }
 
 async function lockDirectory(
@@ -118,7 +121,8 @@ function readRecord(directory: string, name: string, user: number | null): Recor
   return record;
 }
 
-function refuseForeign(path: string, { uid, mode }: Deno.FileInfo, user: number | null): void {
+function refuseForeign(path: string, info: Deno.FileInfo, user: number | null): void {
+  const { uid } = info;
   if (uid === 0 && user !== 0) {
     throw new RecordError(`Cannot use ${quotedPath(path)}: it belongs to root`, AS_ROOT);
   }
@@ -128,12 +132,9 @@ function refuseForeign(path: string, { uid, mode }: Deno.FileInfo, user: number 
       "Remove it, or name another directory with `--state-dir`",
     );
   }
-  if (mode !== null && (mode & WRITABLE_BY_OTHERS) !== 0) {
-    throw new RecordError(
-      `Cannot trust ${quotedPath(path)}: others may write it`,
-      `If nobody did, run \`chmod go-w ${printable(path)}\``,
-    );
-  }
+  const distrust = openToOthers(path, info);
+  if (distrust === undefined) return;
+  throw new RecordError(`Cannot trust ${quotedPath(path)}: ${distrust.problem}`, distrust.hint);
 }
 
 /** The record is complete under another name before it gets its own, so it is old or new, never half. */

@@ -1,10 +1,12 @@
 /** Moves the host from one set of active networks to another, and keeps the records true. */
+
 import type { Entering, Operation } from "../change/operation.ts";
 import { NotRestoredError, type Outcome, runOperation, takeBack } from "../change/run_operation.ts";
 import type { RecordStore } from "../host.ts";
 import { type Installation, type Record, RecordError } from "../record/record.ts";
 import type { Context } from "./context.ts";
 import { activeRecord } from "./active_record.ts";
+import { adjusted, isAdjustment } from "./adjusted.ts";
 import { endConnectionsOf } from "./end_connections.ts";
 import type { Prepared } from "./prepare.ts";
 import { type NamedInstallation, rebuildOf, recompile } from "./recompile.ts";
@@ -33,15 +35,8 @@ export function operationOf(
   whole: () => Promise<Snapshot> = () => Promise.resolve(snapshot),
 ): Operation {
   const { moving, staying } = splitRecords(snapshot, transition);
-  const { settings, drifted = false } = transition;
-  const isAdjusted = transition.entering.every(({ adjustment }) => adjustment !== undefined);
-  const entering = isAdjusted
-    ? transition.entering.map(({ name, installation, adjustment = [] }) => ({
-      name,
-      installation,
-      steps: adjustment,
-    }))
-    : transition.entering;
+  const { settings, entering, drifted = false } = adjusted(snapshot, transition);
+  const isAdjusted = isAdjustment(transition);
   const standing = [
     ...staying,
     ...entering.map(({ name, installation }) => ({ name, ...installation })),
@@ -86,13 +81,14 @@ export async function runTransition(
   const entering = transition.entering.map(({ installation }) => installation);
   const whole = (): Promise<Snapshot> => lookAtAll(host, backends, snapshot.records, entering);
   const operation = operationOf(snapshot, transition, whole);
+  const announced = adjusted(snapshot, transition);
   const progress = { touched: false, installed: false };
   try {
-    await announce(host.records, snapshot, transition);
+    await announce(host.records, snapshot, announced);
     const outcome = await runOperation(host, operation, progress);
     progress.installed = true;
     const stale = await endStale(context, snapshot, transition, outcome);
-    await confirm(host.records, snapshot, transition, outcome);
+    await confirm(host.records, snapshot, announced, outcome);
     if (operation.drifted === true) {
       messages.note("All rules were made anew: somebody had changed what stood");
     }

@@ -1,6 +1,7 @@
 /** A day on a host: what people and programs do to it, in an order that a seed decides. */
 import { programArgv } from "./bundle.ts";
 import { bridgeLines } from "./attach_guest.ts";
+import { stop } from "./child_process.ts";
 import { configure } from "./namespace.ts";
 import { inNamespace, mustRun, run } from "./run_program.ts";
 import { definition, testNetwork } from "./test_network.ts";
@@ -86,7 +87,7 @@ export async function openDay(
   const killed = async (args: readonly string[], milliseconds: number): Promise<void> => {
     const [command = "", ...rest] = inNamespace(host, whole(args));
     const child = new Deno.Command(command, { args: rest, stdout: "null", stderr: "null" }).spawn();
-    const timer = setTimeout(() => child.kill("SIGKILL"), milliseconds);
+    const timer = setTimeout(() => stop(child), milliseconds);
     await child.status;
     clearTimeout(timer);
   };

@@ -50,6 +50,24 @@ Deno.test("a port that is sent elsewhere is one run of nft that takes and gives"
   });
 });
 
+Deno.test("what a network has to do without is not recorded because of a port", async () => {
+  const serving = {
+    lan: definition("lan", "nat", 0).replace(
+      "prefix='24'/>",
+      "prefix='24'><dhcp><range start='10.0.0.9' end='10.0.0.99'/></dhcp></ip>",
+    ),
+  };
+  for (const isMissing of [true, false]) {
+    const world = { ...emptyWorld(), missing: new Set(isMissing ? ["tc" as const] : []) };
+    await bridgewall(world, "--backend=nftables up lan", serving);
+    const isRepaired = (): boolean => world.files.get("lan")?.includes('program="tc"') === true;
+    assertEquals(isRepaired(), !isMissing);
+    await bridgewall(world, `publish lan ${WEB}`, serving);
+    await bridgewall(world, "publish lan 8081:10.0.0.3:80/tcp", serving);
+    assertEquals(isRepaired(), !isMissing);
+  }
+});
+
 Deno.test("nothing is asked twice, and nothing that does not matter", async () => {
   const world = await active("lan");
   await bridgewall(world, `publish lan ${WEB}`);

@@ -31,6 +31,9 @@ const SETTLES = 30;
 /** How long to wait before what failed is tried again, in milliseconds; twice as long each time. */
 const AGAIN = { first: 1000, longest: 60_000 } as const;
 
+/** What cannot be put back is tried so seldom in the end, in milliseconds: all is made anew for it. */
+const SELDOM = 3_600_000;
+
 /** What could not be put back: perhaps it was removed once more just then, perhaps it never can be. */
 interface Left {
   /** The same for the same differences. */
@@ -182,19 +185,20 @@ function tell(
   const { host, messages } = context;
   const time = timeOf(context);
   const tries = keyOf(left) === memory.left?.key ? memory.left.tries + 1 : 1;
-  const isDone = left.length === 0;
-  if (isDone) delete memory.left;
+  if (left.length === 0) delete memory.left;
   else memory.left = { key: keyOf(left), tries, next: host.now() + pauseAfter(tries) };
-  const names = records.filter((record) => !isMasquerade(record)).map(({ name }) => name);
-  const by = author === undefined ? "" : ` (${printable(author)})`;
+  const remaining = left.map(driftSentence);
+  const mended = found.map(driftSentence).filter((sentence) => !remaining.includes(sentence));
   // The first time it may have been removed once more while it was looked at.
-  if (isDone || tries === 2) {
-    const what = isDone ? "Put all rules back" : "Cannot put all back";
-    const sentences = (isDone ? found : left).map(driftSentence);
-    messages.event(`${what} in ${Math.round(took)} ms: ${shortened(sentences)}${by}`, {
-      event: isDone ? "restored" : "incomplete",
+  if (mended.length > 0 || tries === 2) {
+    const isMended = mended.length > 0;
+    const what = isMended ? "Put all rules back" : "Cannot put all back";
+    const by = author === undefined ? "" : ` (${printable(author)})`;
+    const text = shortened(isMended ? mended : remaining);
+    messages.event(`${what} in ${Math.round(took)} ms: ${text}${by}`, {
+      event: isMended ? "restored" : "incomplete",
       time,
-      networks: names,
+      networks: records.filter((record) => !isMasquerade(record)).map(({ name }) => name),
       drift: found,
       left,
       by: author ?? null,
@@ -215,7 +219,7 @@ function tell(
 
 /** Milliseconds until what could not be put back is tried again. */
 function pauseAfter(tries: number): number {
-  return tries === 1 ? 0 : Math.min(AGAIN.first * 2 ** (tries - 2), AGAIN.longest);
+  return tries === 1 ? 0 : Math.min(AGAIN.first * 2 ** (tries - 2), SELDOM);
 }
 
 function shortened(sentences: readonly string[]): string {

@@ -127,6 +127,29 @@ Deno.test("what the host refuses is told once, and tried again until it works", 
   await host.end();
 });
 
+const LEFT = '<firewall name="fwLeft" backend="iptables"><group><action program=' +
+  '"iptables-nft-restore"><args><item>--noflush</item></args><stdin>*filter\nCOMMIT\n</stdin>' +
+  "</action></group></firewall>";
+
+Deno.test("what cannot be put back is told once, and what can be is put back all the same", async () => {
+  const world = await standing();
+  world.missing = new Set(["iptables", "iptables-nft-restore", "iptables-nft-save"]);
+  const text = world.files.get("lan") ?? "";
+  world.files.set("lan", text.replace("</networkstatus>", `${LEFT}</networkstatus>`));
+  const host = watchHost(world);
+  await host.passes(2);
+  await host.passes(600, flush(world), FLUSHED);
+  assert(world.ruleset.size > 0);
+  const told = (words: string): number => host.said.filter((one) => one.includes(words)).length;
+  assertEquals(told("Cannot put all back"), 1, host.said.join("\n"));
+  assertEquals(told("Put all rules back"), 1, host.said.join("\n"));
+  world.missing = new Set();
+  await host.passes(3600);
+  assertEquals(told("Put all rules back"), 2, host.said.join("\n"));
+  assert(!world.files.get("lan")?.includes("fwLeft"));
+  await host.end();
+});
+
 Deno.test("a configuration that is not valid leaves all as it was", async () => {
   const world = await standing();
   const host = watchHost(world);

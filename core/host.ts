@@ -112,8 +112,10 @@ export interface Host extends CommandRunner {
   follow(command: Command, end: AbortSignal): AsyncIterable<string>;
   /** Lets so many milliseconds go by, in which others on the machine get on; fewer when the signal is given. */
   pause(milliseconds: number, end?: AbortSignal): Promise<void>;
-  /** Milliseconds since 1970. */
+  /** Milliseconds of a clock that nobody sets: they only tell how long something took. */
   now(): number;
+  /** The time of day. */
+  date(): Date;
   /** Nothing is to be done for a while: what is not needed any more is given back. */
   rest(): Promise<void>;
 }

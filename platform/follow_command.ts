@@ -31,8 +31,8 @@ export async function* followCommand(
   }
 }
 
-/** Undefined where the program is nowhere, or may not be run. */
-function start(paths: readonly string[], args: readonly string[]): Following | undefined {
+/** Undefined where the program is nowhere, or cannot be run. */
+function start(paths: readonly string[], args: readonly string[]): Deno.ChildProcess | undefined {
   for (const path of paths) {
     try {
       return new Deno.Command(path, {
@@ -45,18 +45,14 @@ function start(paths: readonly string[], args: readonly string[]): Following | u
       }).spawn();
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) continue;
-      if (
-        error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable
-      ) return undefined;
+      if (error instanceof Error) return undefined;
       throw error;
     }
   }
   return undefined;
 }
 
-type Following = Deno.ChildProcess;
-
-function kill(child: Following, signal: Deno.Signal): void {
+function kill(child: Deno.ChildProcess, signal: Deno.Signal): void {
   try {
     child.kill(signal);
   } catch (error) {

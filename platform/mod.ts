@@ -70,7 +70,8 @@ export function openHost({ stateDirectory, onCommand }: HostOptions): Host {
       return followCommand(command, end);
     },
     pause,
-    now: Date.now,
+    now: () => performance.now(),
+    date: () => new Date(),
     rest: releaseMemory,
   };
 }

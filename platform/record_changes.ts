@@ -34,9 +34,11 @@ async function* changesIn(
   const stop = (): void => watcher.close();
   end.addEventListener("abort", stop, { once: true });
   try {
+    const watched = inodeOf(directory);
     for await (const { kind, paths } of watcher) {
       if (KINDS.includes(kind) && matters(paths)) yield true;
-      if (!isDirectory(directory)) return;
+      // One that was replaced goes on to tell of what nobody sees any more.
+      if (inodeOf(directory) !== watched) return;
     }
   } finally {
     end.removeEventListener("abort", stop);
@@ -45,10 +47,16 @@ async function* changesIn(
 }
 
 function isDirectory(path: string): boolean {
+  return inodeOf(path) !== undefined;
+}
+
+/** What tells the directory from one that has its name later; undefined: there is none. */
+function inodeOf(path: string): string | undefined {
   try {
-    return Deno.lstatSync(path).isDirectory;
+    const { isDirectory, dev, ino } = Deno.lstatSync(path);
+    return isDirectory ? `${dev} ${ino}` : undefined;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
+    if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
 }

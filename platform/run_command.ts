@@ -72,12 +72,12 @@ async function runWhereverItIs(command: Command): Promise<CommandResult> {
       return result;
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) continue;
-      if (
-        error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable
-      ) {
-        return { status: 126, stdout: "", stderr: error.message };
-      }
-      throw error;
+      // It may not be run, or the machine has nothing left to run it with.
+      return {
+        status: 126,
+        stdout: "",
+        stderr: error instanceof Error ? error.message : `${error}`,
+      };
     }
   }
   return { status: 127, stdout: "", stderr: `${command.program}: not found` };

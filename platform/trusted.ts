@@ -39,8 +39,9 @@ export function distrustOf(
   if (user !== 0) return undefined;
   for (const one of [dirname(path), path]) {
     const info = statIfThere(one);
-    if (info === undefined || (info.isDirectory && ((info.mode ?? 0) & STICKY) !== 0)) continue;
-    const distrust = info.uid === 0 ? openToOthers(one, info) : {
+    if (info === undefined) continue;
+    const isShared = info.isDirectory && ((info.mode ?? 0) & STICKY) !== 0;
+    const distrust = info.uid === 0 ? isShared ? undefined : openToOthers(one, info) : {
       problem: `it belongs to user ${info.uid}`,
       hint: `If it is yours, run \`chown root ${printable(one)}\``,
     };

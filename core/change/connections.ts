@@ -73,15 +73,17 @@ const FEW = 16;
  * same port and led to the same place go at once. Each deletion reads the whole table: where they are many,
  * all that were opened to the same address and led to the same guest go at once, if that is all of them.
  *
- * @param listed All entries of the kind, those to be deleted included.
+ * @param listed All entries of the kind, those to be deleted included; undefined: not all were listed.
  */
 export function deletions(
   kind: ConnectionKind,
   ended: readonly Connection[],
-  listed: readonly Connection[],
+  listed: readonly Connection[] | undefined,
 ): readonly Command[] {
   const byPort = Map.groupBy(ended, portKey);
-  if (byPort.size <= FEW) return [...byPort.values()].flatMap(([one]) => deletePort(kind, one));
+  if (byPort.size <= FEW || listed === undefined) {
+    return [...byPort.values()].flatMap(([one]) => deletePort(kind, one));
+  }
   const standing = Map.groupBy(listed, guestKey);
   return [...Map.groupBy(ended, guestKey)].flatMap(([key, group]) => {
     if (standing.get(key)?.length === group.length) return deleteGuest(kind, group[0]);

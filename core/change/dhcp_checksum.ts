@@ -84,11 +84,13 @@ export function missingRepair(
 ): Unrepaired {
   const isThere = !services.dhcp || !interfaces.includes(bridge) || clsact.includes(bridge);
   if (isThere) return { lost: [], untried: [] };
-  const drift = [
-    { network, difference: `DHCP checksums are not repaired on bridge ${quoted(bridge)}` },
+  const say = (what: string): readonly Drift[] => [
+    { network, difference: `DHCP checksums ${what} on bridge ${quoted(bridge)}` },
   ];
   const wasThere = commandsOf([{ removal }]).some(({ program }) => program === "tc");
-  return wasThere ? { lost: drift, untried: [] } : { lost: [], untried: drift };
+  return wasThere
+    ? { lost: say("are not repaired"), untried: [] }
+    : { lost: [], untried: say("may be repaired") };
 }
 
 /** Whether the queue is ours to remove: nobody had one there, or we remember having made it. */

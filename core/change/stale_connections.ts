@@ -86,7 +86,7 @@ async function endOfKind(
   const { stale, late, warnings } = await staleAmong(host, listed, changes);
   if (stale.length + late.length === 0) return warnings;
   const failures = await runDeletions(host, [
-    ...deletions(kind, stale, listed),
+    ...deletions(kind, stale, port === undefined ? listed : undefined),
     ...late.map((one) => deleteOne(kind, one)),
   ]);
   const asked = [...stale.map(({ original }) => original), ...late.map(({ reply }) => reply)];

@@ -3,6 +3,7 @@ import { commandKey } from "../change/change.ts";
 import type { Command } from "../command.ts";
 import type { Host } from "../host.ts";
 import { authorOf, type Sign } from "../sign.ts";
+import { makeBackoff } from "./alarm.ts";
 
 /** Wakes who waits; what rings while nobody waits is not lost. */
 export interface Bell {
@@ -49,8 +50,11 @@ const EVERY = 800;
 /** How long to wait before a program that has ended is started again: longer each time. */
 const AGAIN = { first: 500, longest: 60_000 } as const;
 
-/** After so many milliseconds a program that was started has begun to listen. */
-const LISTENS = 500;
+/**
+ * After so many milliseconds it is looked at what happened before a program listened: `nft monitor` reads
+ * all tables first, which takes as long as they are large.
+ */
+const LISTENS = [500, 2000, 8000, 30_000] as const;
 
 /** A program or listings that are followed now, until the signal. */
 interface Follower {
@@ -123,18 +127,15 @@ async function followLines(
   bell: Bell,
   tellAuthor: (name: string) => void,
 ): Promise<void> {
-  let pause: number = AGAIN.first;
+  const backoff = makeBackoff(AGAIN.first, AGAIN.longest);
   while (!end.aborted) {
     const begun = host.now();
+    const ran = new AbortController();
+    void lookUntilItListens(host, AbortSignal.any([end, ran.signal]), bell);
     let isOurs = false;
-    let isRunning = true;
-    // What happens before it listens nobody tells: so all is looked at once it does. One that cannot run
-    // tells nothing, and has told nothing before.
-    void host.pause(LISTENS, end).then(() => {
-      if (isRunning) bell.ring();
-    });
     for await (const line of host.follow(command, end)) {
-      if (follower.mayBeOurs(line)) {
+      // nft says so when the kernel had more to tell than it could take.
+      if (line.startsWith("# ERROR") || follower.mayBeOurs(line)) {
         isOurs = true;
         bell.ring();
       }
@@ -143,10 +144,21 @@ async function followLines(
       if (isOurs) tellAuthor(author);
       isOurs = false;
     }
-    isRunning = false;
+    ran.abort();
     // One that ran for long had its reasons; one that is not there will not be soon.
-    pause = host.now() - begun > AGAIN.longest ? AGAIN.first : Math.min(2 * pause, AGAIN.longest);
-    await host.pause(pause, end);
+    if (host.now() - begun > AGAIN.longest) backoff.reset();
+    await host.pause(backoff.next(), end);
+  }
+}
+
+/** One that cannot run tells nothing, and has told nothing before: then nobody looks. */
+async function lookUntilItListens(host: Host, end: AbortSignal, bell: Bell): Promise<void> {
+  let past = 0;
+  for (const at of LISTENS) {
+    await host.pause(at - past, end);
+    if (end.aborted) return;
+    bell.ring();
+    past = at;
   }
 }
 

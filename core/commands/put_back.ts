@@ -1,15 +1,13 @@
 /** What stands → what the records say, where the two differ. */
-import { forwardingSteps } from "../change/forwarding.ts";
 import type { Drift } from "../firewall_backend.ts";
-import { HostError } from "../host.ts";
-import type { Policy } from "../policy/policy.ts";
 import type { Installation, Record } from "../record/record.ts";
-import { groupKey, type Step } from "../change/change.ts";
+import { groupKey } from "../change/change.ts";
 import type { Entering } from "../change/operation.ts";
 import { runOperation } from "../change/run_operation.ts";
 import { activeRecord } from "./active_record.ts";
 import { endConnectionsOf } from "./end_connections.ts";
 import type { Context } from "./context.ts";
+import { settingsFor } from "./forwarding_settings.ts";
 import { inspectUnderLock } from "./inspect_records.ts";
 import { lockedOnRecord } from "./locked.ts";
 import { recordedPolicy } from "./recorded_networks.ts";
@@ -35,22 +33,20 @@ export interface PutBack {
  * Makes all rules anew in one step where they are not what the records say, in the backends that hold
  * them. Changes that were interrupted are put right first.
  *
- * @param isKnown Whether nothing can be done about it for now: then nothing is tried. It is asked about what
- * differs, or where nothing does, about what could not be done when a network came up.
+ * @param isKnown Whether nothing can be done about it for now: then nothing is tried.
  * @throws {StepFailedError} When the host refuses.
  * @throws {LockError} When another command does not finish in time.
  */
 export async function putBack(
   context: Context,
-  isKnown: (found: readonly Drift[]) => boolean,
+  isKnown: (seen: Pick<PutBack, "found" | "untried">) => boolean,
 ): Promise<PutBack> {
   return await lockedOnRecord(context, async ({ records }) => {
     if (records.length === 0) {
       return { records, found: [], untried: [], isTried: false, left: [] };
     }
     const { drift: found, untried } = await inspectUnderLock(context);
-    const reasons = found.length > 0 ? found : untried;
-    if (reasons.length === 0 || isKnown(reasons)) {
+    if (found.length + untried.length === 0 || isKnown({ found, untried })) {
       return { records, found, untried, isTried: false, left: found };
     }
     await makeAnew(context, await lookAtAll(context.host, context.backends, records));
@@ -101,20 +97,4 @@ function isChanged(
   const keys = ({ removal, left = [] }: Installation): string =>
     JSON.stringify([removal.map(groupKey), left]);
   return record === undefined || keys(record) !== keys(installation);
-}
-
-/** Rules come back even where forwarding cannot be switched on: without them everything would pass. */
-export function settingsFor(
-  { messages, options }: Context,
-  policies: readonly Policy[],
-  { facts }: Snapshot,
-): readonly Step[] {
-  if (!options.sysctl) return [];
-  try {
-    return forwardingSteps(policies, facts);
-  } catch (error) {
-    if (!(error instanceof HostError)) throw error;
-    messages.warn(error.message);
-    return [];
-  }
 }

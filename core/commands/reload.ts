@@ -8,7 +8,7 @@ import { locked } from "./locked.ts";
 import { ALL_FACTS, compilePolicies } from "./prepare.ts";
 import { recordedPolicy } from "./recorded_networks.ts";
 import { namedRecords, type NetworkArguments, refuseMissing } from "./read_definitions.ts";
-import { settingsFor } from "./put_back.ts";
+import { settingsFor } from "./forwarding_settings.ts";
 import { runTransition } from "./transition.ts";
 
 /**

@@ -2,7 +2,7 @@
  * `<bridgewall:ports>`: published ports as text, one in a line. So a record holds them: it is read and
  * written with each command, and elements would take several times as long where there are thousands.
  */
-import type { XmlElement } from "@std/xml";
+import { isElement, type XmlElement } from "@std/xml";
 import { quoted } from "../quoted.ts";
 import { type Part, refuse, textOf } from "./element_reader.ts";
 import { formatSpec, parseSpec, type PublishedPort, PublishedPortError } from "./published_port.ts";
@@ -30,8 +30,16 @@ export function portList(published: readonly PublishedPort[]): XmlElement {
  * @throws {NetworkDefinitionError} When a line is not one.
  */
 export function readPortList(part: Part): readonly PublishedPort[] {
+  const { element } = part;
+  const [name] = [
+    ...Object.keys(element.attributes).filter((one) => !/^xmlns(:|$)/.test(one)),
+    ...element.children.filter(isElement).map((child) => `<${child.name.raw}>`),
+  ];
+  if (name !== undefined) {
+    refuse(part, `<${element.name.raw}> has ${quoted(name)}, and takes lines of text alone`);
+  }
   return textOf(part).split("\n").filter((line) => line.trim() !== "").map((line) => {
-    const [spec = "", ...flags] = line.trim().split(" ");
+    const [spec = "", ...flags] = line.trim().split(/[ \t]+/);
     const unknown = flags.find((word) => !FLAGS.some((flag) => flag === word));
     if (unknown !== undefined) {
       refuse(

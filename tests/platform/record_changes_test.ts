@@ -70,3 +70,20 @@ Deno.test("a directory that is made, removed and made again is followed", async 
     await listener.end();
   });
 });
+
+Deno.test("a directory that is replaced at once is followed as well", async () => {
+  await inDirectory(async (parent) => {
+    const directory = `${parent}/bridgewall`;
+    Deno.mkdirSync(directory);
+    const listener = listen(directory);
+    await listener.settled();
+    Deno.removeSync(directory);
+    Deno.mkdirSync(directory);
+    await listener.settled();
+    const before = listener.told();
+    Deno.writeTextFileSync(`${directory}/lan.xml`, "x");
+    await listener.settled();
+    assertEquals(listener.told() > before, true);
+    await listener.end();
+  });
+});

@@ -166,6 +166,7 @@ export function startProcess(
     pause: () => Promise.resolve(),
     follow: nothing,
     now: () => 0,
+    date: () => new Date(0),
     rest: () => Promise.resolve(),
     facts: () =>
       Promise.resolve({

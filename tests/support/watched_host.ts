@@ -4,7 +4,7 @@ import type { Context } from "../../core/commands/context.ts";
 import { watch } from "../../core/commands/watch.ts";
 import { ConfigurationError } from "../../core/configuration.ts";
 import type { FirewallBackend } from "../../core/firewall_backend.ts";
-import { HostError } from "../../core/host.ts";
+import { HostError, LockError } from "../../core/host.ts";
 import { type Fate, startProcess, type World } from "./model_host.ts";
 
 /** `bridgewall watch` in memory. */
@@ -17,6 +17,8 @@ export interface WatchedHost {
   passes(seconds: number, happening?: () => void, lines?: readonly string[]): Promise<void>;
   /** A record was written, or removed. */
   recordsChange(): void;
+  /** Another command takes the lock, until it gives it back. */
+  lock(): () => void;
   /** SIGHUP; what the configuration is then. */
   reload(isValid: boolean): void;
   /** SIGTERM, and waits until it ends. */
@@ -41,7 +43,7 @@ export function watchHost(world: World, fateOf: () => Fate = () => "works"): Wat
   const changed = new Set<Line>();
   const ending = new AbortController();
   let onReload = (): void => {};
-  let isValid = true;
+  let [isValid, isLocked] = [true, false];
   const open = (): Context => {
     const { context } = startProcess(world, {}, fateOf);
     const tell = (text: string): void => void said.push(`${(now / 1000).toFixed(1)} ${text}`);
@@ -52,6 +54,7 @@ export function watchHost(world: World, fateOf: () => Fate = () => "works"): Wat
       host: {
         ...context.host,
         now: () => now,
+        date: () => new Date(now),
         pause: (milliseconds, end) =>
           new Promise((resolve) => {
             if (end?.aborted === true) return resolve();
@@ -61,7 +64,14 @@ export function watchHost(world: World, fateOf: () => Fate = () => "works"): Wat
           }),
         follow: ({ program, args }: Command, end) =>
           linesUntil(end, followed, [program, ...args].join(" ")),
-        records: { ...context.host.records, changes: (end) => changesUntil(end, changed) },
+        records: {
+          ...context.host.records,
+          changes: (end) => changesUntil(end, changed),
+          lock: (seconds, onWait) =>
+            isLocked
+              ? Promise.reject(new LockError("Cannot get the lock"))
+              : context.host.records.lock(seconds, onWait),
+        },
       },
     };
   };
@@ -94,6 +104,12 @@ export function watchHost(world: World, fateOf: () => Fate = () => "works"): Wat
     followed,
     passes,
     recordsChange: () => changed.forEach((tell) => tell("")),
+    lock: () => {
+      isLocked = true;
+      return () => {
+        isLocked = false;
+      };
+    },
     reload: (valid) => {
       isValid = valid;
       onReload();

@@ -294,6 +294,13 @@ Deno.test("many connections to one guest end in one run, if none of them stays",
   assertEquals((await deleted(gone, [...manyStale(), beside])).length, 200);
 });
 
+Deno.test("of one port alone nobody knows what else leads to the guest", async () => {
+  const addresses = Array.from({ length: 20 }, (_, index) => `192.0.2.${index + 1}`);
+  const led = addresses.map((address) => entry(`${address} 443`, "10.0.0.2 443"));
+  const removed = addresses.map((address) => `${address}:443:10.0.0.2/tcp`);
+  assertEquals((await deleted({ removed }, led)).length, 20);
+});
+
 /** The answer of the host to a packet that came before its connection was ended, as an entry. */
 const LATE = "udp 17 9 src=192.0.2.1 dst=203.0.113.9 sport=8080 dport=40000 [UNREPLIED] " +
   "src=203.0.113.9 dst=192.0.2.1 sport=40000 dport=8080 mark=0 use=1";

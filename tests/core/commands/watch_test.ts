@@ -33,12 +33,23 @@ Deno.test("what somebody flushes is back at once, and it is said who it was", as
   ]);
 });
 
-Deno.test("what others do to other tables is not looked at", async () => {
+Deno.test("what others do to other tables is no reason to look, and a minute is", async () => {
   const world = await standing();
   const host = watchHost(world);
-  await host.passes(2);
-  await host.passes(60, flush(world), ["delete table inet filter", "add table ip nat"]);
+  await host.passes(31);
+  await host.passes(50, flush(world), ["delete table inet filter", "add table ip nat"]);
   assertEquals(world.ruleset.size, 0);
+  await host.passes(11);
+  assert(world.ruleset.size > 0);
+  await host.end();
+});
+
+Deno.test("what the kernel could not tell is looked for", async () => {
+  const world = await standing();
+  const host = watchHost(world);
+  await host.passes(31);
+  await host.passes(1, flush(world), ["# ERROR: We lost some netlink events!"]);
+  assert(world.ruleset.size > 0);
   await host.end();
 });
 
@@ -54,7 +65,7 @@ Deno.test("what was flushed before a program listens is back all the same", asyn
 Deno.test("a program that ends is started again, and what happened meanwhile is found", async () => {
   const world = await standing();
   const host = watchHost(world);
-  await host.passes(2);
+  await host.passes(31);
   host.followed.get(MONITOR)?.(undefined);
   await host.passes(0.1, flush(world));
   assertEquals(world.ruleset.size, 0);
@@ -142,12 +153,51 @@ Deno.test("what cannot be put back is told once, and what can be is put back all
   assert(world.ruleset.size > 0);
   const told = (words: string): number => host.said.filter((one) => one.includes(words)).length;
   assertEquals(told("Cannot put all back"), 1, host.said.join("\n"));
-  assertEquals(told("Put all rules back"), 1, host.said.join("\n"));
+  assertEquals(told("Put rules back"), 1, host.said.join("\n"));
+  assertEquals(told("were left behind, because the program"), 1, host.said.join("\n"));
   world.missing = new Set();
   await host.passes(3600);
-  assertEquals(told("Put all rules back"), 2, host.said.join("\n"));
+  assertEquals(told("Put all rules back"), 1, host.said.join("\n"));
   assert(!world.files.get("lan")?.includes("fwLeft"));
   await host.end();
+});
+
+Deno.test("who waits for nothing does nothing, whatever there was before", async () => {
+  const world = await standing();
+  world.missing = new Set(["iptables", "iptables-nft-restore", "iptables-nft-save"]);
+  const text = world.files.get("lan") ?? "";
+  world.files.set("lan", text.replace("</networkstatus>", `${LEFT}</networkstatus>`));
+  let effects = 0;
+  const host = watchHost(world, () => {
+    effects++;
+    return "works";
+  });
+  await host.passes(31);
+  // Somebody else has found a way.
+  world.files.set("lan", text);
+  await host.passes(600);
+  effects = 0;
+  await host.passes(600);
+  // A look a minute.
+  assert(effects <= 11 * 6, `${effects} effects`);
+  await host.end();
+});
+
+Deno.test("another command that is at work is not waited for with everything else", async () => {
+  const world = await standing();
+  const host = watchHost(world);
+  await host.passes(31);
+  const unlock = host.lock();
+  await host.passes(5, flush(world), FLUSHED);
+  assertEquals(world.ruleset.size, 0);
+  unlock();
+  await host.passes(0.5);
+  assert(world.ruleset.size > 0);
+  host.lock();
+  await host.passes(1, flush(world), FLUSHED);
+  await host.end();
+  assertEquals(world.ruleset.size, 0);
+  assertEquals(host.said.filter((one) => one.includes("Cannot")), []);
 });
 
 Deno.test("a configuration that is not valid leaves all as it was", async () => {

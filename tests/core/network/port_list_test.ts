@@ -39,11 +39,21 @@ Deno.test("white space around lines means nothing", () => {
   ]);
 });
 
+Deno.test("attributes of a list are refused: they would seem to say something", () => {
+  const { root } = parse(`<b:ports xmlns:b='${NAMESPACE}' proto='udp'>80:10.0.0.2/tcp</b:ports>`);
+  assertThrows(
+    () => readPortList({ element: root, file: "x" }),
+    NetworkDefinitionError,
+    '<b:ports> has "proto"',
+  );
+});
+
 Deno.test("a line that is no published port is refused with its text", () => {
   const refusals: Readonly<Record<string, string>> = {
     "80:10.0.0.2": 'Cannot read "80:10.0.0.2" as a published port',
     "80:10.0.0.2/tcp always": '"always" behind 80:10.0.0.2/tcp is unknown',
-    "80:10.0.0.2/tcp  runtime": '"" behind 80:10.0.0.2/tcp is unknown',
+    "80:10.0.0.2/tcp  runtime x": '"x" behind 80:10.0.0.2/tcp is unknown',
+    "<b:publish/>80:10.0.0.2/tcp": '<b:ports> has "<b:publish>", and takes lines of text alone',
     "70000:10.0.0.2/tcp": 'Cannot read "70000" as ports',
     "80:10.0.0.2/tcp\u00a0runtime": "Cannot read",
     "80:[fd00::2]/tcp localhost": "Localhost cannot lead to an IPv6 guest",

@@ -129,7 +129,7 @@ function groupElement({ commands, ignoreErrors }: RemovalGroup): XmlElement {
  * removal of its backend runs.
  */
 export function parseRecord(xml: string, file: string): Record {
-  const refuse = (problem: string, hint?: string): never => {
+  const refuse = (problem: string, hint = MENDING): never => {
     throw new RecordError(`Cannot read the record ${quotedPath(file)}: ${problem}`, hint);
   };
   const root = parseXml(xml, refuse);
@@ -149,6 +149,9 @@ export function parseRecord(xml: string, file: string): Record {
     ...(previous === undefined ? {} : { previous: readInstallation(previous, refuse) }),
   };
 }
+
+/** What helps against a damaged record: rules of ours that nobody remembers do not stand in the way. */
+const MENDING = "Remove it, and bring the network up again: what is left of its rules is made anew";
 
 type Refuse = (problem: string, hint?: string) => never;
 

@@ -14,15 +14,24 @@ import { ruleWords, type TableName } from "./parts.ts";
 import { type Piece, removalOf, runRestore } from "./pieces.ts";
 import { formatTable } from "./script.ts";
 
+/** An adjustment in two parts. */
+export interface Adjustment {
+  /** What leads to guests, and lets it through. */
+  readonly leading: readonly Command[];
+  /** What does not come to guests any more is stopped. */
+  readonly closing: readonly Command[];
+}
+
 /**
- * At most one command for each program, so that what is in both stays where it is and goes on counting.
+ * At most one command for each program in each part, so that what is in both stays where it is and goes on
+ * counting.
  * Undefined where what stands is something else, or where rules would have to move.
  */
 export function adjustPieces(
   before: readonly Piece[],
   after: readonly Piece[],
   host: IptablesHost,
-): readonly Command[] | undefined {
+): Adjustment | undefined {
   if (removalOf(before).some((group) => host.holders(group) === 0)) return undefined;
   const standing = new Map(before.map((piece) => [keyOf(piece), piece]));
   const wanted = new Set(after.map(keyOf));
@@ -45,9 +54,11 @@ export function adjustPieces(
     change === undefined ? [] : [{ ...change, program: programs.restore, table: part.shared.table }]
   );
   if (possible.length < changes.length) return undefined;
-  return [...Map.groupBy(possible, ({ program }) => program)]
-    .map(([program, own]) => runRestore(program, scriptOf(own)))
-    .filter(({ stdin }) => stdin !== "");
+  const programs = [...Map.groupBy(possible, ({ program }) => program)];
+  const commands = (scriptOf: (own: typeof possible) => string): readonly Command[] =>
+    programs.map(([program, own]) => runRestore(program, scriptOf(own)))
+      .filter(({ stdin }) => stdin !== "");
+  return { leading: commands(leadingScript), closing: commands(closingScript) };
 }
 
 /** Others are kept from 127.0.0.0/8 before anything of it leads to guests. */
@@ -76,27 +87,35 @@ function oldLines(
   return [...removePart({ ...part, users: [] }), ...(isLast ? removeShared(part.shared) : [])];
 }
 
+type TableChanges = ChainChanges & { readonly table: TableName };
+
 /**
  * The filter lets in before anything is led there, and stops after: with a moment between two tables, a
- * port that leads to another guest refuses nobody. So one table is given twice, which this script can
- * because it is run by itself: nothing else happens beside an adjustment.
+ * port that leads to another guest refuses nobody.
  */
-function scriptOf(changes: readonly (ChainChanges & { readonly table: TableName })[]): string {
-  const sections = ORDER.map((table) => {
-    const own = changes.filter((one) => one.table === table);
-    return {
+function leadingScript(changes: readonly TableChanges[]): string {
+  const lines = (table: TableName, kind: keyof ChainChanges): readonly (readonly string[])[] =>
+    changes.filter((one) => one.table === table).flatMap((one) => one[kind]);
+  return sectionsOf([
+    { table: "filter", lines: lines("filter", "additions") },
+    ...ORDER.filter((table) => table !== "filter").map((table) => ({
       table,
-      additions: own.flatMap(({ additions }) => additions),
-      deletions: own.flatMap(({ deletions }) => deletions),
-    };
-  });
-  return [
-    ...sections.filter(({ table }) => table === "filter")
-      .map(({ table, additions }) => ({ table, lines: additions })),
-    ...sections.filter(({ table }) => table !== "filter")
-      .map(({ table, additions, deletions }) => ({ table, lines: [...additions, ...deletions] })),
-    ...sections.filter(({ table }) => table === "filter")
-      .map(({ table, deletions }) => ({ table, lines: deletions })),
-  ].filter(({ lines }) => lines.length > 0)
+      lines: [...lines(table, "additions"), ...lines(table, "deletions")],
+    })),
+  ]);
+}
+
+function closingScript(changes: readonly TableChanges[]): string {
+  const own = changes.filter(({ table }) => table === "filter");
+  return sectionsOf([{ table: "filter", lines: own.flatMap(({ deletions }) => deletions) }]);
+}
+
+function sectionsOf(
+  sections: readonly {
+    readonly table: TableName;
+    readonly lines: readonly (readonly string[])[];
+  }[],
+): string {
+  return sections.filter(({ lines }) => lines.length > 0)
     .map(({ table, lines }) => formatTable(table, lines)).join("");
 }

@@ -70,14 +70,16 @@ function adjustmentOf(
 ): readonly Step[] | undefined {
   const [old, young] = [besides(before), besides(policy)];
   const kept = new Set(young.removal.map(groupKey));
-  const commands = adjustPieces(piecesOf(before, host), piecesOf(policy, host), host);
-  if (commands === undefined || old.removal.some((group) => !kept.has(groupKey(group)))) {
+  const adjusted = adjustPieces(piecesOf(before, host), piecesOf(policy, host), host);
+  if (adjusted === undefined || old.removal.some((group) => !kept.has(groupKey(group)))) {
     return undefined;
   }
   const done = new Set(old.steps.map(({ command }) => commandKey(command)));
+  const purpose = purposeOf(policy);
   return [
-    ...commands.map((command) => ({ purpose: purposeOf(policy), command })),
+    ...adjusted.leading.map((command) => ({ purpose, command })),
     ...young.steps.filter(({ command }) => !done.has(commandKey(command))),
+    ...adjusted.closing.map((command) => ({ purpose, command, isLate: true })),
   ];
 }
 

@@ -13,7 +13,7 @@ import { sctpSteps } from "../../core/change/sctp_tracking.ts";
 import { localRouting } from "../../core/change/local_routing.ts";
 import { oldKernel } from "./detect.ts";
 import { runScript } from "./element_lines.ts";
-import { adjustScript, installScripts, publishScripts } from "./install_scripts.ts";
+import { adjustScripts, installScripts, publishScripts } from "./install_scripts.ts";
 import { refuseUntranslatable } from "./kernel_probe.ts";
 import { refuseTooMany } from "./published_elements.ts";
 import { removalGroups } from "./removal_scripts.ts";
@@ -74,7 +74,7 @@ function policyChange(table: string, policy: CompiledPolicy, facts: Facts): Netw
   const before = facts.before?.get(policy.network);
   const adjusted = before === undefined || !standsSo(table, before, facts)
     ? undefined
-    : adjustScript(table, before, policy)?.map(load);
+    : adjustScripts(table, before, policy);
   return {
     network: policy.network,
     // Not made where it is enough to adjust what stands.
@@ -82,10 +82,21 @@ function policyChange(table: string, policy: CompiledPolicy, facts: Facts): Netw
       const published = publishScripts(table, ruleset.published);
       return [...installScripts(table, ruleset).map(load), ...beside.steps, ...published.map(load)];
     },
-    ...(adjusted === undefined ? {} : { adjustment: [...adjusted, ...firstSctp(before, policy)] }),
+    ...(adjusted === undefined ? {} : {
+      adjustment: [
+        ...some(adjusted.leading).map(load),
+        ...firstSctp(before, policy),
+        ...some(adjusted.closing).map((lines) => ({ ...load(lines), isLate: true })),
+      ],
+    }),
     removal: [...beside.removal, ...removalGroups(table, ruleset)],
     warnings: beside.warnings,
   };
+}
+
+/** The script, unless it has no lines. */
+function some(lines: readonly string[]): readonly (readonly string[])[] {
+  return lines.length === 0 ? [] : [lines];
 }
 
 /**

@@ -62,13 +62,14 @@ export function publishScripts(
  * From one set of published ports to another, where nothing else differs: what stays is not touched, so
  * that a port more costs the same however many there are.
  *
- * @returns Undefined where more differs.
+ * @returns What leads to guests, and in a script of its own what does not come to them any more; undefined
+ * where more differs.
  */
-export function adjustScript(
+export function adjustScripts(
   table: string,
   before: CompiledPolicy,
   after: CompiledPolicy,
-): readonly (readonly string[])[] | undefined {
+): { readonly leading: readonly string[]; readonly closing: readonly string[] } | undefined {
   if (before.kind === "masquerade" || after.kind === "masquerade") return undefined;
   const frame = (policy: FilteredPolicy): string =>
     installScripts(table, rulesetOf(policy)).flat().join("\n");
@@ -77,9 +78,17 @@ export function adjustScript(
     after.families.filter(({ family }) => family === old.family)
       .map((now) => changedElements(old, now))
   );
-  const lines = [
-    ...elementsLines("delete", table, changes.flatMap(({ gone }) => gone)),
-    ...elementsLines("add", table, changes.flatMap(({ come }) => come)),
-  ];
-  return lines.length === 0 ? [] : [lines];
+  const gone = changes.flatMap((one) => one.gone);
+  return {
+    leading: [
+      ...elementsLines("delete", table, gone.filter((element) => !isTarget(element))),
+      ...elementsLines("add", table, changes.flatMap(({ come }) => come)),
+    ],
+    closing: elementsLines("delete", table, gone.filter(isTarget)),
+  };
+}
+
+/** Whether the element lets through what was sent to a guest. */
+function isTarget({ collection }: Element): boolean {
+  return collection.startsWith("published_");
 }

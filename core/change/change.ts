@@ -13,6 +13,11 @@ export interface Step {
    * goes on.
    */
   readonly optional?: { readonly loss: string; readonly undo?: Command };
+  /**
+   * True, of an adjustment: run once the connections have ended that lead elsewhere by now. It takes away
+   * what lets them through: before, their clients would be refused.
+   */
+  readonly isLate?: boolean;
 }
 
 /**

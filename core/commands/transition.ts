@@ -1,5 +1,7 @@
 /** Moves the host from one set of active networks to another, and keeps the records true. */
 
+import type { Step } from "../change/change.ts";
+import type { CommandRunner } from "../command.ts";
 import type { Entering, Operation } from "../change/operation.ts";
 import { NotRestoredError, type Outcome, runOperation, takeBack } from "../change/run_operation.ts";
 import type { RecordStore } from "../host.ts";
@@ -85,9 +87,10 @@ export async function runTransition(
   const progress = { touched: false, installed: false };
   try {
     await announce(host.records, snapshot, announced);
-    const outcome = await runOperation(host, operation, progress);
+    const first = await runOperation(host, withSteps(operation, false), progress);
     progress.installed = true;
-    const stale = await endStale(context, snapshot, transition, outcome);
+    const stale = await endStale(context, snapshot, transition, first);
+    const outcome = await close(host, operation, first);
     await confirm(host.records, snapshot, announced, outcome);
     if (operation.drifted === true) {
       messages.note("All rules were made anew: somebody had changed what stood");
@@ -100,6 +103,37 @@ export async function runTransition(
     await restoreRecords(host.records, snapshot, transition, restored);
     throw error;
   }
+}
+
+/** The operation with the steps that are late alone, or without them. */
+function withSteps(operation: Operation, areLate: boolean): Operation {
+  const isWanted = ({ isLate = false }: Step): boolean => isLate === areLate;
+  const settings = operation.settings.filter(isWanted);
+  const entering = operation.entering.map(({ name, installation, steps }) => ({
+    name,
+    installation,
+    steps: steps.filter(isWanted),
+  }));
+  return { ...operation, entering, settings, ...(areLate ? { leaving: [], drifted: false } : {}) };
+}
+
+/** Takes away what let connections through that have ended, where it was not made anew with all. */
+async function close(
+  runner: CommandRunner,
+  operation: Operation,
+  first: Outcome,
+): Promise<Outcome> {
+  const late = withSteps(operation, true);
+  if (first.rebuilt !== undefined || late.entering.every(({ steps }) => steps.length === 0)) {
+    return first;
+  }
+  const second = await runOperation(runner, late);
+  return {
+    warnings: [...first.warnings, ...second.warnings],
+    undone: [...first.undone, ...second.undone],
+    gone: [...new Set([...first.gone, ...second.gone])],
+    ...(second.rebuilt === undefined ? {} : { rebuilt: second.rebuilt }),
+  };
 }
 
 /** Where all was made anew, what stood may not have led where it should. */

@@ -68,13 +68,28 @@ Deno.test("what a network has to do without is not recorded because of a port", 
   }
 });
 
+Deno.test("the old guest of a port is let go when its connections have ended", async () => {
+  const world = await active("lan");
+  await bridgewall(world, `publish lan ${WEB}`);
+  const { ran, scripts } = await bridgewall(world, "publish lan 8080:10.0.0.3:80/tcp");
+  const order = ran.filter((one) => /^(nft -f|conntrack)/.test(one))
+    .map((one) => one.replace(/ .*/, ""));
+  assertEquals([order[0], order.at(-1)], ["nft", "nft"]);
+  assert(order.slice(1, -1).every((one) => one === "conntrack"), order.join(" "));
+  assertEquals(scripts.map((lines) => lines.length), [3, 1]);
+  assertEquals(scripts[1], [
+    "delete element inet bridgewall published_ipv4 { tcp . 10.0.0.2 . 80 }",
+  ]);
+});
+
 Deno.test("nothing is asked twice, and nothing that does not matter", async () => {
   const world = await active("lan");
   await bridgewall(world, `publish lan ${WEB}`);
   for (const line of ["publish lan 8081:10.0.0.3:80/tcp", "unpublish lan 8081/tcp"]) {
     const { ran, repeated } = await bridgewall(world, line);
     assertEquals(repeated, []);
-    assertEquals(ran.filter((one) => one.startsWith("nft -f")).length, 1);
+    const once = line.startsWith("publish") ? 1 : 2;
+    assertEquals(ran.filter((one) => one.startsWith("nft -f")).length, once);
     assertEquals(ran.filter((one) => one.startsWith("sysctl")), []);
   }
 });

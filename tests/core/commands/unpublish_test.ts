@@ -2,15 +2,15 @@ import { assert, assertEquals } from "@std/assert";
 import { HostError } from "../../../core/host.ts";
 import { describeWorld, emptyWorld } from "../../support/model_host.ts";
 import { bridgewall, definition, LANS, publishElement } from "../../support/one_command.ts";
-import { active, published, refused, script, WEB } from "../../support/published_networks.ts";
+import { active, published, refused, WEB } from "../../support/published_networks.ts";
 
-Deno.test("a port that is taken back is one run of nft with what was its own", async () => {
+Deno.test("a port that is taken back takes what was its own, and lets its connections end first", async () => {
   const world = await active("lan");
   await bridgewall(world, `publish lan ${WEB} 8081:10.0.0.2:80/tcp 53:10.0.0.2/udp`);
   const went = await bridgewall(world, "unpublish lan 8080/tcp 53:10.0.0.2/udp");
-  assertEquals(script(went), [
-    "delete element inet bridgewall publish_any_ipv4 { tcp . 8080, udp . 53 }",
-    "delete element inet bridgewall published_ipv4 { udp . 10.0.0.2 . 53 }",
+  assertEquals(went.scripts, [
+    ["delete element inet bridgewall publish_any_ipv4 { tcp . 8080, udp . 53 }"],
+    ["delete element inet bridgewall published_ipv4 { udp . 10.0.0.2 . 53 }"],
   ]);
   assertEquals(published(world), ["8081:10.0.0.2:80/tcp"]);
   assertEquals(went.said, [

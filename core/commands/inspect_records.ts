@@ -56,8 +56,6 @@ export interface InspectedRecords {
   readonly masquerade?: InspectedPrefixes;
   /** Interrupted changes, then rules, then forwarding that is off. Empty: all is well. */
   readonly drift: readonly Drift[];
-  /** Whether rules are not as they should be, whatever else there is. */
-  readonly areRulesDrifted: boolean;
   /** What could not be done when a network came up, and may be possible now. */
   readonly untried: readonly Drift[];
 }
@@ -142,7 +140,6 @@ export async function inspectUnderLock(
       ? {}
       : { masquerade: { ...masquerade, counted: countedOf(masquerade.record) } }),
     untried: repairs.flatMap(({ untried }) => untried),
-    areRulesDrifted: inspections.some(({ drift }) => drift.length > 0),
     drift: [
       ...records.flatMap(interruption),
       ...records.flatMap(leftBehind),

@@ -1,9 +1,7 @@
 /** `bridgewall reload`: removes and installs active networks again, in one step. */
-import { HostError } from "../host.ts";
 import { isMasquerade } from "../policy/masquerade.ts";
 import { quoted } from "../quoted.ts";
 import type { CommandOutput, Context } from "./context.ts";
-import { inspectUnderLock } from "./inspect_records.ts";
 import { locked } from "./locked.ts";
 import { ALL_FACTS, compilePolicies } from "./prepare.ts";
 import { recordedPolicy } from "./recorded_networks.ts";
@@ -33,12 +31,7 @@ export async function reload(context: Context, names: NetworkArguments): Promise
     });
     const settings = settingsFor(context, policies, snapshot);
     if (entering.length > 0) {
-      await runTransition(context, snapshot, {
-        leaving: [],
-        entering,
-        settings,
-        drifted: drifted || (all && await areRulesDrifted(context)),
-      });
+      await runTransition(context, snapshot, { leaving: [], entering, settings, drifted });
     }
     warnings.forEach((warning) => messages.warn(warning));
     return entering.map(({ name, installation }): Reloaded => ({
@@ -60,16 +53,6 @@ export async function reload(context: Context, names: NetworkArguments): Promise
     },
     exitCode: 0,
   };
-}
-
-/** Then all is made anew, and what others have put among it goes. A host that does not tell has not drifted. */
-async function areRulesDrifted(context: Context): Promise<boolean> {
-  try {
-    return (await inspectUnderLock(context)).areRulesDrifted;
-  } catch (error) {
-    if (!(error instanceof HostError)) throw error;
-    return false;
-  }
 }
 
 /** A network, and its backend before and after; null where it has no rules. */

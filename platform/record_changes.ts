@@ -37,8 +37,9 @@ async function* changesIn(
     const watched = inodeOf(directory);
     for await (const { kind, paths } of watcher) {
       if (KINDS.includes(kind) && matters(paths)) yield true;
-      // One that was replaced goes on to tell of what nobody sees any more.
-      if (inodeOf(directory) !== watched) return;
+      // Nobody tells of what is in one that has the name of another now.
+      const isGone = kind === "remove" && paths.includes(directory);
+      if (isGone || inodeOf(directory) !== watched) return;
     }
   } finally {
     end.removeEventListener("abort", stop);
@@ -53,8 +54,9 @@ function isDirectory(path: string): boolean {
 /** What tells the directory from one that has its name later; undefined: there is none. */
 function inodeOf(path: string): string | undefined {
   try {
-    const { isDirectory, dev, ino } = Deno.lstatSync(path);
-    return isDirectory ? `${dev} ${ino}` : undefined;
+    const { isDirectory, dev, ino, birthtime } = Deno.lstatSync(path);
+    // A number that is free again is given away at once.
+    return isDirectory ? `${dev} ${ino} ${birthtime?.getTime()}` : undefined;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;

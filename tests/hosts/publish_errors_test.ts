@@ -46,14 +46,21 @@ function publishingAll(network: TestNetwork, onLocalhost: boolean): TestNetwork 
   );
 }
 
-/** Sends to whoever asks, until the test ends. */
-function startSenders({ atEnd }: Topology, { namespace }: Place): void {
+/** Sends to whoever asks, until the test ends; waits until it listens. */
+async function startSenders({ atEnd }: Topology, { namespace }: Place): Promise<void> {
   const send = (size: number): string => `SYSTEM:head -c ${size} /dev/zero`;
   const [tcp, udp] = ["TCP6-LISTEN", "UDP6-RECVFROM"].map((kind, index) =>
     `${kind}:${[BY_TCP, BY_UDP][index]},fork,reuseaddr,ipv6only=0`
   );
   atEnd.use(startInNamespace(namespace, ["socat", tcp ?? "", send(MUCH)]));
   atEnd.use(startInNamespace(namespace, ["socat", udp ?? "", send(AT_ONCE)]));
+  const listens = (listing: string): boolean =>
+    [BY_TCP, BY_UDP].every((port) => new RegExp(`:${port}\\s`).test(listing));
+  for (let patience = 200; patience > 0; patience--) {
+    if (listens(await mustRun(["ss", "-Hltun"], { namespace }))) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`nobody sends in ${namespace}`);
 }
 
 /** How many bytes come back when the place asks; fewer, when no more come for some time. */
@@ -96,7 +103,9 @@ for (const backend of BACKENDS) {
           at: over === "v4" ? host4 : host6,
         }))
       );
-      for (const network of NETWORKS) startSenders(topology, topology.guest(`${network.name}-a`));
+      for (const network of NETWORKS) {
+        await startSenders(topology, topology.guest(`${network.name}-a`));
+      }
       const knowsMtu = async (guest: Place, far: string): Promise<void> => {
         const route = await mustRun(["ip", "route", "get", far], { namespace: guest.namespace });
         assertMatch(route, new RegExp(`mtu ${SMALL_MTU}`));

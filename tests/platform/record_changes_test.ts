@@ -1,18 +1,31 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { recordDirectory } from "../../platform/record_directory.ts";
 
-/** How often something was told so far, and a way to wait until nothing more comes. */
-function listen(
-  directory: string,
-): { readonly told: () => number; settled(): Promise<void>; end(): Promise<void> } {
+/** How often something was told so far. */
+interface Listener {
+  told(): number;
+  /** Waits until nothing more comes. */
+  settled(): Promise<void>;
+  /** Waits until more was told than that, and then nothing more comes. */
+  beyond(count: number): Promise<void>;
+  end(): Promise<void>;
+}
+
+function listen(directory: string): Listener {
   const ending = new AbortController();
   let count = 0;
   const listening = (async () => {
     for await (const _ of recordDirectory(directory).changes(ending.signal)) count++;
   })();
+  const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 300));
   return {
     told: () => count,
-    settled: () => new Promise((resolve) => setTimeout(resolve, 300)),
+    settled,
+    beyond: async (before) => {
+      for (let patience = 60; count <= before && patience > 0; patience--) await settled();
+      assert(count > before, "nothing was told");
+      await settled();
+    },
     end: async () => {
       ending.abort();
       await listening;
@@ -39,12 +52,10 @@ Deno.test("records that come, change and go are told, and nothing else", async (
     await listener.settled();
     assertEquals(listener.told(), 0);
     Deno.renameSync(`${directory}/lan.xml.new`, `${directory}/lan.xml`);
-    await listener.settled();
+    await listener.beyond(0);
     const renamed = listener.told();
-    assertEquals(renamed > 0, true);
     Deno.removeSync(`${directory}/lan.xml`);
-    await listener.settled();
-    assertEquals(listener.told() > renamed, true);
+    await listener.beyond(renamed);
     await listener.end();
   });
 });
@@ -57,12 +68,10 @@ Deno.test("a directory that is made, removed and made again is followed", async 
     let before = listener.told();
     for (let round = 0; round < 2; round++) {
       Deno.mkdirSync(directory, { recursive: true });
-      await listener.settled();
-      assertEquals(listener.told() > before, true, "made");
+      await listener.beyond(before);
       before = listener.told();
       Deno.writeTextFileSync(`${directory}/lan.xml`, "x");
-      await listener.settled();
-      assertEquals(listener.told() > before, true, "written");
+      await listener.beyond(before);
       Deno.removeSync(`${parent}/run`, { recursive: true });
       await listener.settled();
       before = listener.told();
@@ -82,8 +91,7 @@ Deno.test("a directory that is replaced at once is followed as well", async () =
     await listener.settled();
     const before = listener.told();
     Deno.writeTextFileSync(`${directory}/lan.xml`, "x");
-    await listener.settled();
-    assertEquals(listener.told() > before, true);
+    await listener.beyond(before);
     await listener.end();
   });
 });

@@ -9,8 +9,8 @@ import type { Command, CommandResult, Program } from "../core/command.ts";
 const DIRECTORIES = ["/usr/sbin", "/sbin", "/usr/bin", "/bin", "/run/current-system/sw/bin"];
 
 /**
- * The environment of every program. Nothing of the caller's gets through. Messages are in English: errors are recognised by
- * their text, and nft and tc translate theirs by the locale.
+ * The environment of every program. Nothing of the caller's gets through. Messages are in English:
+ * errors are recognised by their text, and nft and tc translate theirs by the locale.
  */
 export const ENVIRONMENT = { LC_ALL: "C", PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
 

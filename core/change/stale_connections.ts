@@ -159,15 +159,17 @@ async function staleAmong(
   listed: readonly Connection[],
   { added, removed, standing }: PortChanges,
 ): Promise<Stale> {
-  const [isAdded, isRemoved, isStanding] = [added, removed, standing].map(portFinder);
+  const isAdded = portFinder(added);
+  const isRemoved = portFinder(removed);
+  const isStanding = portFinder(standing);
   const led = listed.filter((one) =>
-    !isUntranslated(one) && isRemoved?.(one.original, leadsTo(one)) === true &&
-    isStanding?.(one.original, leadsTo(one)) !== true
+    !isUntranslated(one) && isRemoved(one.original, leadsTo(one)) &&
+    !isStanding(one.original, leadsTo(one))
   );
   const untranslated = listed.filter(isUntranslated);
-  const asked = untranslated.filter((one) => isAdded?.(one.original) === true);
+  const asked = untranslated.filter((one) => isAdded(one.original));
   // What the host has asked by itself, from a port of that number, has been answered, or soon is.
-  const late = untranslated.filter((one) => !one.isAnswered && isAdded?.(one.reply) === true);
+  const late = untranslated.filter((one) => !one.isAnswered && isAdded(one.reply));
   const { isOwn, warnings } = await ownAddresses(runner, asked.length + late.length > 0);
   return {
     stale: [...led, ...asked.filter(({ original }) => isOwn(original.destination))],

@@ -11,7 +11,7 @@ const LONGEST = 1000;
 
 /** The state of a fight. */
 export interface Fight {
-  /** When rules were put back of late, in milliseconds since 1970. */
+  /** When rules were put back of late, in milliseconds by the host's clock. */
   readonly times: readonly number[];
   /** True once there are pauses, until nobody has removed anything for a while. */
   readonly isOn: boolean;

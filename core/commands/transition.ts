@@ -1,9 +1,8 @@
 /** Moves the host from one set of active networks to another, and keeps the records true. */
-
 import type { Step } from "../change/change.ts";
-import type { CommandRunner } from "../command.ts";
 import type { Entering, Operation } from "../change/operation.ts";
 import { NotRestoredError, type Outcome, runOperation, takeBack } from "../change/run_operation.ts";
+import type { CommandRunner } from "../command.ts";
 import type { RecordStore } from "../host.ts";
 import { type Installation, type Record, RecordError } from "../record/record.ts";
 import type { Context } from "./context.ts";
@@ -139,16 +138,14 @@ async function close(
 /** Where all was made anew, what stood may not have led where it should. */
 async function endStale(
   { host }: Context,
-  { records }: Snapshot,
-  { leaving, entering }: Transition,
+  snapshot: Snapshot,
+  transition: Transition,
   { rebuilt }: Outcome,
 ): Promise<readonly string[]> {
-  const names = new Set([...leaving, ...entering.map(({ name }) => name)]);
-  const touched = records.filter(({ name }) => names.has(name));
   return await endConnectionsOf(
     host,
-    touched,
-    (rebuilt ?? entering).map(named),
+    splitRecords(snapshot, transition).moving,
+    (rebuilt ?? transition.entering).map(named),
     rebuilt !== undefined,
   );
 }

@@ -4,8 +4,13 @@ import fc from "fast-check";
 import { contains, formatAddress, formatSubnet } from "../../../core/address.ts";
 import type { FilteredPolicy } from "../../../core/policy/policy.ts";
 import type { HostInterface, HostSetup, Journey, PfHost } from "../../support/pf/pf_host.ts";
-import { describePacket, type Packet, packet, replyTo } from "../../support/pf/pf_packet.ts";
-import { PROTOCOLS } from "../../support/pf/pf_rules.ts";
+import {
+  describePacket,
+  type Packet,
+  packet,
+  PROTOCOLS,
+  replyTo,
+} from "../../support/packets/packet.ts";
 import { type Case, CASES, type Sending } from "./arbitrary_networks.ts";
 import { verdictOf } from "./oracle.ts";
 import { publishedPort } from "./oracle_published.ts";

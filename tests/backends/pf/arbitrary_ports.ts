@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { formatAddress, type IpAddress } from "../../../core/address.ts";
 import { LOCALHOST, needsLocalhost } from "../../../core/network/published_port.ts";
 import type { FilteredPolicy } from "../../../core/policy/policy.ts";
-import { type Packet, packet } from "../../support/pf/pf_packet.ts";
+import { type Packet, packet } from "../../support/packets/packet.ts";
 
 /** A published port, but for its number, which no other one has. */
 export const PUBLISHED = fc.record({

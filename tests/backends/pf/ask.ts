@@ -1,7 +1,12 @@
 /** A machine to ask what becomes of a packet at one hook. */
 import { createMachine, type MachineOptions, type PfMachine } from "../../support/pf/pf_machine.ts";
-import { describePacket, packet, type PacketDetails } from "../../support/pf/pf_packet.ts";
-import type { Direction, ProtocolName } from "../../support/pf/pf_rules.ts";
+import {
+  describePacket,
+  packet,
+  type PacketDetails,
+  type ProtocolName,
+} from "../../support/packets/packet.ts";
+import type { Direction } from "../../support/pf/pf_rules.ts";
 
 const INTERFACES = {
   re0: { addresses: ["203.0.113.5/24"] },

@@ -1,7 +1,7 @@
 /** What must become of packets, in one sentence each, for a host with all networks of the scene. */
 import { formatAddress } from "../../../core/address.ts";
 import type { Journey, PfHost } from "../../support/pf/pf_host.ts";
-import { describePacket, type Packet, packet, replyTo } from "../../support/pf/pf_packet.ts";
+import { describePacket, type Packet, packet, replyTo } from "../../support/packets/packet.ts";
 
 /** One sentence, and a look at whether it holds: undefined when it does, else what was seen. */
 export interface Claim {

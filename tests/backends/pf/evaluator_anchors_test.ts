@@ -2,7 +2,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { parseAddress } from "../../../core/address.ts";
 import { parseRuleset } from "../../support/pf/pf_grammar.ts";
-import { packet } from "../../support/pf/pf_packet.ts";
+import { packet } from "../../support/packets/packet.ts";
 import { tableMatches } from "../../support/pf/pf_tables.ts";
 import { ask, machineWith, SAME, UDP } from "./ask.ts";
 

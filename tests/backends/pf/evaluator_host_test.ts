@@ -1,7 +1,7 @@
 /** The ways through a host with bridges: which hooks a packet meets, and where it ends. */
 import { assertEquals } from "@std/assert";
 import { createHost, type HostSetup, type Journey, type PfHost } from "../../support/pf/pf_host.ts";
-import { describePacket, type Packet, packet, replyTo } from "../../support/pf/pf_packet.ts";
+import { describePacket, type Packet, packet, replyTo } from "../../support/packets/packet.ts";
 
 const SETUP: HostSetup = {
   interfaces: {

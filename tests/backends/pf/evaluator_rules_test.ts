@@ -1,7 +1,6 @@
 /** Filter rules of the evaluator, one sentence of pf's semantics each. */
 import { assertEquals } from "@std/assert";
-import { packet, type PacketDetails } from "../../support/pf/pf_packet.ts";
-import type { ProtocolName } from "../../support/pf/pf_rules.ts";
+import { packet, type PacketDetails, type ProtocolName } from "../../support/packets/packet.ts";
 import { ask, machineWith, SAME, UDP } from "./ask.ts";
 
 Deno.test("pf: without rules everything passes, and no state is made", () => {

@@ -7,7 +7,7 @@ import {
   packet,
   type PacketDetails,
   replyTo,
-} from "../../support/pf/pf_packet.ts";
+} from "../../support/packets/packet.ts";
 import type { Direction } from "../../support/pf/pf_rules.ts";
 
 function machineWith(main: string): PfMachine {

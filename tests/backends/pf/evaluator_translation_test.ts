@@ -1,6 +1,6 @@
 /** Translation rules of the evaluator, one sentence of pf's semantics each. */
 import { assertEquals, assertThrows } from "@std/assert";
-import { packet } from "../../support/pf/pf_packet.ts";
+import { packet } from "../../support/packets/packet.ts";
 import { ask, machineWith, SAME, UDP } from "./ask.ts";
 
 Deno.test("pf: of several translations the first one counts", () => {

@@ -11,7 +11,7 @@ import type { World } from "../../support/model_host.ts";
 import { equalRules } from "../../support/pf/pf_equal_rules.ts";
 import type { PfHost } from "../../support/pf/pf_host.ts";
 import { parseRuleset, undefinedTables } from "../../support/pf/pf_grammar.ts";
-import { describePacket, packet, replyTo } from "../../support/pf/pf_packet.ts";
+import { describePacket, packet, replyTo } from "../../support/packets/packet.ts";
 import { ACROSS, BEYOND, ON_BRIDGE, SPOOFED } from "./claims.ts";
 import { freebsdWorld, masquerading, type Ran, run } from "./host.ts";
 import { RELEASES } from "./releases.ts";

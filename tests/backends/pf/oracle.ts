@@ -4,7 +4,7 @@
  */
 import { rangeOf } from "../../../core/address.ts";
 import type { FilteredPolicy, Forwarding } from "../../../core/policy/policy.ts";
-import type { Packet } from "../../support/pf/pf_packet.ts";
+import type { Packet } from "../../support/packets/packet.ts";
 import { publishedPort, publishedVerdict } from "./oracle_published.ts";
 import {
   type Entry,

@@ -2,8 +2,7 @@
 import { contains, type IpAddress } from "../../../core/address.ts";
 import { isLoopback, listeners, type PublishedPort } from "../../../core/network/published_port.ts";
 import type { FilteredPolicy } from "../../../core/policy/policy.ts";
-import type { Packet } from "../../support/pf/pf_packet.ts";
-import { PROTOCOLS } from "../../support/pf/pf_rules.ts";
+import { type Packet, PROTOCOLS } from "../../support/packets/packet.ts";
 import {
   type Entry,
   externalOf,

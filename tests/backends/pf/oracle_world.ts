@@ -7,8 +7,7 @@ import {
   type Subnet,
 } from "../../../core/address.ts";
 import type { FamilyPolicy, FilteredPolicy } from "../../../core/policy/policy.ts";
-import type { Packet } from "../../support/pf/pf_packet.ts";
-import { PROTOCOLS } from "../../support/pf/pf_rules.ts";
+import { type Packet, PROTOCOLS } from "../../support/packets/packet.ts";
 
 /** An interface that leads to the outside, with its own subnet and what is behind it. */
 export interface Uplink {

@@ -1,7 +1,12 @@
 /** What must become of packets to published ports, for a host with the networks that publish. */
 import type { PfHost } from "../../support/pf/pf_host.ts";
-import { packet, type PacketDetails, replyTo } from "../../support/pf/pf_packet.ts";
-import type { ProtocolName } from "../../support/pf/pf_rules.ts";
+import {
+  describePacket,
+  packet,
+  type PacketDetails,
+  type ProtocolName,
+  replyTo,
+} from "../../support/packets/packet.ts";
 import {
   ALICE,
   arrives,
@@ -21,7 +26,6 @@ import {
   TALKATIVE,
   told,
 } from "./claims.ts";
-import { describePacket } from "../../support/pf/pf_packet.ts";
 
 /** A port of the host, and where it leads. */
 interface Port {

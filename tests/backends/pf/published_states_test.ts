@@ -5,7 +5,7 @@ import { unpublish } from "../../../core/commands/unpublish.ts";
 import { definitionOf } from "../../support/golden.ts";
 import type { World } from "../../support/model_host.ts";
 import type { PfHost } from "../../support/pf/pf_host.ts";
-import { type Packet, packet, replyTo } from "../../support/pf/pf_packet.ts";
+import { type Packet, packet, replyTo } from "../../support/packets/packet.ts";
 import { bringUp, freebsdWorld, run, takeDownAll } from "./host.ts";
 import { bareHost, endConnections, MAIN_RULESETS, publishing } from "./scene.ts";
 

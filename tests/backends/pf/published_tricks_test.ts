@@ -1,7 +1,7 @@
 /** Those who try to get more by a published port than it gives. */
 import { assert, assertEquals } from "@std/assert";
 import type { PfHost } from "../../support/pf/pf_host.ts";
-import { type Packet, packet, replyTo } from "../../support/pf/pf_packet.ts";
+import { type Packet, packet, replyTo } from "../../support/packets/packet.ts";
 import { RELEASES, type SceneSetup } from "./releases.ts";
 import { BRIDGE_SETTINGS, hostWith, MAIN_RULESETS, PUBLISHING } from "./scene.ts";
 

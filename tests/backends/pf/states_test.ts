@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Command } from "../../../core/command.ts";
 import { definitionOf } from "../../support/golden.ts";
-import { packet, replyTo } from "../../support/pf/pf_packet.ts";
+import { packet, replyTo } from "../../support/packets/packet.ts";
 import { bringUp, freebsdWorld, run, takeDownAll } from "./host.ts";
 import {
   bareHost,

@@ -1,7 +1,7 @@
 /** Guests whose addresses nobody knows, by version: what keeps them from leaving as somebody else. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Command } from "../../../core/command.ts";
-import { describePacket, packet, replyTo } from "../../support/pf/pf_packet.ts";
+import { describePacket, packet, replyTo } from "../../support/packets/packet.ts";
 import { bringUp, drift, type Fault, freebsdWorld, reloadAll, run } from "./host.ts";
 import { answersOf, RELEASES, type SceneSetup } from "./releases.ts";
 import { SETTINGS_QUESTION } from "../../../backends/pf/settings.ts";

@@ -4,7 +4,7 @@ import { networkAnchors } from "../../../backends/pf/ruleset.ts";
 import type { Anchor } from "../../../backends/pf/rules.ts";
 import { formatAnchor } from "../../../backends/pf/script.ts";
 import { filtered } from "../../support/definitions.ts";
-import { packet } from "../../support/pf/pf_packet.ts";
+import { packet } from "../../support/packets/packet.ts";
 import { bringUp, drift, freebsdWorld, run } from "./host.ts";
 import { bareHost, loadInto, MAIN_RULESETS, upCommands } from "./scene.ts";
 

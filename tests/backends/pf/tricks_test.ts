@@ -1,7 +1,7 @@
 /** Guests that try to get past the rules of their bridge. */
 import { assert, assertEquals } from "@std/assert";
 import type { PfHost } from "../../support/pf/pf_host.ts";
-import { describePacket, type Packet, packet, replyTo } from "../../support/pf/pf_packet.ts";
+import { describePacket, type Packet, packet, replyTo } from "../../support/packets/packet.ts";
 import { RELEASES, type SceneSetup } from "./releases.ts";
 import { BRIDGE_SETTINGS, hostWith as sceneWith, MAIN_RULESETS } from "./scene.ts";
 

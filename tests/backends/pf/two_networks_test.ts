@@ -6,7 +6,7 @@ import { assert, assertEquals } from "@std/assert";
 import { formatAddress } from "../../../core/address.ts";
 import { definitionOf } from "../../support/golden.ts";
 import type { PfHost } from "../../support/pf/pf_host.ts";
-import { type Packet, packet, replyTo } from "../../support/pf/pf_packet.ts";
+import { type Packet, packet, replyTo } from "../../support/packets/packet.ts";
 import { RELEASES } from "./releases.ts";
 import { bareHost, BRIDGE_SETTINGS, loadInto, MAIN_RULESETS, upCommands } from "./scene.ts";
 

@@ -14,7 +14,7 @@ import {
   symbol,
 } from "./pf_reader.ts";
 import type { Address, Criteria, Direction, Named, Peer, Ports } from "./pf_rules.ts";
-import { PROTOCOLS } from "./pf_rules.ts";
+import { PROTOCOLS } from "../packets/packet.ts";
 
 /** An address as a statement has it. */
 interface Host {

@@ -1,7 +1,7 @@
 /** Which translation and which filter rule decide on a packet that belongs to no state. */
 import { type Rulesets, walk } from "./pf_anchors.ts";
 import { matches, type Surroundings } from "./pf_matching.ts";
-import { isEcho, type Packet } from "./pf_packet.ts";
+import { isEcho, type Packet, PROTOCOLS } from "../packets/packet.ts";
 import { hostOf, type PoolMemory, redirectPort, takeAddress, takeSource } from "./pf_pool.ts";
 import type {
   AnchorRule,
@@ -12,7 +12,6 @@ import type {
   TranslationKind,
   TranslationRule,
 } from "./pf_rules.ts";
-import { PROTOCOLS } from "./pf_rules.ts";
 import type { End, State } from "./pf_states.ts";
 
 /** All that a decision depends on. */

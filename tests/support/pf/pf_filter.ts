@@ -13,7 +13,7 @@ import {
   symbol,
 } from "./pf_reader.ts";
 import type { FilterRule } from "./pf_rules.ts";
-import { PROTOCOLS } from "./pf_rules.ts";
+import { PROTOCOLS } from "../packets/packet.ts";
 
 /** What `set block-policy` and `set state-policy` say; they hold for the rest of the file. */
 export interface Policies {

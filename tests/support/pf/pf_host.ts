@@ -5,7 +5,7 @@
  */
 import { createMachine, type MachineOptions, type PfMachine } from "./pf_machine.ts";
 import type { InterfaceState } from "./pf_matching.ts";
-import type { Packet } from "./pf_packet.ts";
+import type { Packet } from "../packets/packet.ts";
 import { hasLoopback, isForHost, isLinkLocalAddress, isOwn, routeTo } from "./pf_routing.ts";
 import type { Direction } from "./pf_rules.ts";
 

@@ -12,7 +12,7 @@ import type { TranslationDecision, World } from "./pf_evaluation.ts";
 import { problemOfAnchorPath } from "./pf_anchor_rules.ts";
 import { parseRuleset } from "./pf_grammar.ts";
 import { interfaceMatches, type InterfaceState } from "./pf_matching.ts";
-import { isIcmpError, type Packet } from "./pf_packet.ts";
+import { isIcmpError, type Packet } from "../packets/packet.ts";
 import { emptyMemory, type PoolMemory } from "./pf_pool.ts";
 import type { Direction, FilterRule, Ruleset, Table, TranslationRule } from "./pf_rules.ts";
 import { describeState, findState, isTaken, keyOf } from "./pf_states.ts";

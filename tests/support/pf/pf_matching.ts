@@ -1,9 +1,8 @@
 /** Whether a packet is what a rule matches. */
 import { contains, type IpAddress, type Subnet, subnetOf } from "../../../core/address.ts";
 import { isLinkLocal, parseAddress, parseSubnet } from "../../../core/address.ts";
-import type { Packet } from "./pf_packet.ts";
+import { type Packet, PROTOCOLS } from "../packets/packet.ts";
 import type { Address, Criteria, Direction, Named, Peer, Ports } from "./pf_rules.ts";
-import { PROTOCOLS } from "./pf_rules.ts";
 import { findTable, tableMatches, type TableScopes } from "./pf_tables.ts";
 
 /** What an interface has. */

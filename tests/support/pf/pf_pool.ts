@@ -2,9 +2,8 @@
 import type { IpAddress, Subnet } from "../../../core/address.ts";
 import { bitsOf, formatAddress } from "../../../core/address.ts";
 import { subnetsOf, type Surroundings } from "./pf_matching.ts";
-import { isEcho, type Packet } from "./pf_packet.ts";
+import { isEcho, type Packet, PROTOCOLS } from "../packets/packet.ts";
 import type { Address, Pool, TranslationRule } from "./pf_rules.ts";
-import { PROTOCOLS } from "./pf_rules.ts";
 import { type End, equalKeys, keyOf, type State } from "./pf_states.ts";
 import { findTable } from "./pf_tables.ts";
 

@@ -2,7 +2,7 @@
 import { contains, type IpAddress, isLinkLocal, parseSubnet } from "../../../core/address.ts";
 import type { HostSetup } from "./pf_host.ts";
 import { broadcastsOf, hostsOf } from "./pf_matching.ts";
-import type { Packet } from "./pf_packet.ts";
+import type { Packet } from "../packets/packet.ts";
 
 /** Whether it is one of the addresses that are not routed, RFC 3927 and RFC 4291. */
 export function isLinkLocalAddress(address: IpAddress): boolean {

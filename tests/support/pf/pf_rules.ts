@@ -140,19 +140,3 @@ export interface Ruleset {
   readonly binat: TranslationList;
   readonly filter: readonly (FilterRule | AnchorRule)[];
 }
-
-/** Numbers of protocols by the names that /etc/protocols of FreeBSD has for them. */
-export const PROTOCOLS = {
-  icmp: 1,
-  igmp: 2,
-  tcp: 6,
-  udp: 17,
-  gre: 47,
-  esp: 50,
-  ah: 51,
-  icmp6: 58,
-  sctp: 132,
-} as const;
-
-/** The name of a protocol. */
-export type ProtocolName = keyof typeof PROTOCOLS;

@@ -1,6 +1,6 @@
 /** The state table: which packets belong to a connection that a rule let pass before. */
 import { contains, type IpAddress, parseSubnet } from "../../../core/address.ts";
-import { describeEnd, isEcho, type Packet } from "./pf_packet.ts";
+import { describeEnd, isEcho, type Packet } from "../packets/packet.ts";
 import type { Direction, FilterRule } from "./pf_rules.ts";
 
 /** One end of a connection. */

@@ -22,7 +22,7 @@ import type {
   TranslationKind,
   TranslationRule,
 } from "./pf_rules.ts";
-import { PROTOCOLS } from "./pf_rules.ts";
+import { PROTOCOLS } from "../packets/packet.ts";
 
 /** The ports of nat where none are given, PF_NAT_PROXY_PORT_LOW and _HIGH. */
 const DEFAULT_PORTS = { first: 50001, last: 65535 };

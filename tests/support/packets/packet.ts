@@ -1,6 +1,21 @@
-/** Packets as pf sees them. */
+/** Packets as a firewall sees them. */
 import { formatAddress, type IpAddress, parseAddress } from "../../../core/address.ts";
-import { type ProtocolName, PROTOCOLS } from "./pf_rules.ts";
+
+/** Numbers of protocols by the names that /etc/protocols of FreeBSD has for them. */
+export const PROTOCOLS = {
+  icmp: 1,
+  igmp: 2,
+  tcp: 6,
+  udp: 17,
+  gre: 47,
+  esp: 50,
+  ah: 51,
+  icmp6: 58,
+  sctp: 132,
+} as const;
+
+/** The name of a protocol. */
+export type ProtocolName = keyof typeof PROTOCOLS;
 
 /** One packet; its family is that of its addresses. */
 export interface Packet {

@@ -32,7 +32,7 @@ export interface Chain {
 export interface Entry {
   /** A built-in or a shared one. */
   readonly chain: string;
-  /** A jump to a chain of ours, or (for checksums) all there is to do. */
+  /** A jump to a chain of ours, or all there is to do. */
   readonly rule: Rule;
 }
 
@@ -69,30 +69,43 @@ function shared(
   return {
     table,
     chains,
-    jumps: jumps.map(([chain, to]) => ({
-      chain,
-      rule: { match, comment: "bridgewall", verdict: ["-j", to] },
-    })),
+    jumps: jumps.map(([chain, to]) => jump(chain, to, match)),
     place: "head",
   };
+}
+
+function jump(chain: string, to: string, match: readonly string[] = []): Entry {
+  return { chain, rule: { match, comment: "bridgewall", verdict: ["-j", to] } };
 }
 
 /**
  * Where forwarded packets are judged: first whether they may leave their network, then whether
  * they may enter another. What may leave goes on in BRIDGEWALL_LET (by `-g`, so that it does not come
  * back), and is accepted there: unlike in nftables, that counts against a policy of DROP.
+ *
+ * Translation knows a guest by its address alone. Who has that of another network's guest, and a neighbour
+ * that helps, would have a connection translated for them whose answers reach that guest. So before all
+ * else the first packet of a connection has to come by the bridge of whose address it has.
  */
-export const FORWARDING: SharedPart = shared("filter", [
-  { name: "BRIDGEWALL_FROM", rules: [] },
-  { name: "BRIDGEWALL_TO", rules: [] },
-  {
-    name: "BRIDGEWALL_LET",
-    rules: [
-      { match: [], comment: "may it enter its network?", verdict: ["-j", "BRIDGEWALL_TO"] },
-      { match: [], comment: "to the outside", verdict: ["-j", "ACCEPT"] },
-    ],
-  },
-], [["FORWARD", "BRIDGEWALL_FROM"], ["FORWARD", "BRIDGEWALL_TO"]]);
+export const FORWARDING: SharedPart = {
+  ...shared("filter", [
+    { name: "BRIDGEWALL_POSE", rules: [] },
+    { name: "BRIDGEWALL_FROM", rules: [] },
+    { name: "BRIDGEWALL_TO", rules: [] },
+    {
+      name: "BRIDGEWALL_LET",
+      rules: [
+        { match: [], comment: "may it enter its network?", verdict: ["-j", "BRIDGEWALL_TO"] },
+        { match: [], comment: "to the outside", verdict: ["-j", "ACCEPT"] },
+      ],
+    },
+  ], []),
+  jumps: [
+    jump("FORWARD", "BRIDGEWALL_POSE", ["-m", "conntrack", "--ctstate", "NEW"]),
+    jump("FORWARD", "BRIDGEWALL_FROM"),
+    jump("FORWARD", "BRIDGEWALL_TO"),
+  ],
+};
 
 /** Where guests ask the host for addresses, names and boot files. */
 export const SERVICES: SharedPart = shared("filter", [
@@ -112,11 +125,15 @@ export const PUBLISHING: SharedPart = shared(
   ["-m", "addrtype", "--dst-type", "LOCAL"],
 );
 
-/** Where the first packet of a connection gets its source address. */
+/**
+ * Where the first packet of a connection gets its source address. What the host sends to itself leaves no
+ * network, whichever of its addresses it has.
+ */
 export const TRANSLATION: SharedPart = shared(
   "nat",
   [{ name: "BRIDGEWALL_POST", rules: [] }],
   [["POSTROUTING", "BRIDGEWALL_POST"]],
+  ["!", "-o", "lo"],
 );
 
 /** The same for prefixes of no network: what a network says of its guests goes before. */
@@ -125,6 +142,7 @@ export const MASQUERADING: SharedPart = {
     "nat",
     [{ name: "BRIDGEWALL_MASQ", rules: [] }],
     [["POSTROUTING", "BRIDGEWALL_MASQ"]],
+    ["!", "-o", "lo"],
   ),
   place: "end",
 };

@@ -3,7 +3,8 @@
  * looked for later are all read off these values.
  *
  * ```text
- * FORWARD ─▶ BRIDGEWALL_FROM ── -i BR ─▶ BWALL_FROM_BR   may this leave?   no: REJECT
+ * FORWARD ─▶ BRIDGEWALL_POSE ── new, with the address of a guest who is elsewhere            REJECT
+ *    ├─────▶ BRIDGEWALL_FROM ── -i BR ─▶ BWALL_FROM_BR   may this leave?   no: REJECT
  *    │                                       └─ yes ─▶ BRIDGEWALL_LET ─▶ BRIDGEWALL_TO, else ACCEPT
  *    └─────▶ BRIDGEWALL_TO ──── -o BR ─▶ BWALL_TO_BR     may this come in? no: REJECT   yes: ACCEPT
  * INPUT, OUTPUT ─▶ BRIDGEWALL_INP, _OUT ── BR ─▶ BWALL_INP_BR, BWALL_OUT_BR          services: ACCEPT
@@ -33,7 +34,7 @@ import { CHECKSUMS, FORWARDING, type Part, type Rule, SERVICES } from "./parts.t
 import { leadingParts, passingParts, publishedRules } from "./published.ts";
 import { chainName, commentText, interfaceWord } from "./script.ts";
 import { serviceRules } from "./services.ts";
-import { masqueradeParts, translationParts } from "./translation.ts";
+import { masqueradeParts, translatedSubnets, translationParts } from "./translation.ts";
 
 /** The port that DHCP clients listen on (RFC 2131). */
 const DHCP_CLIENT = "68";
@@ -54,6 +55,7 @@ function networkParts(policy: FilteredPolicy, family: Family): readonly Part[] {
   return [
     ...(own === undefined ? [] : passingParts(policy, own)),
     forwardingPart(policy, family, own),
+    ...(own === undefined ? [] : posingParts(policy, own)),
     ...servicesPart(policy, family),
     ...(own === undefined ? [] : [...leadingParts(policy, own), ...translationParts(policy, own)]),
     ...(family === "ipv4" && policy.services.dhcp ? [checksumPart(policy)] : []),
@@ -76,12 +78,11 @@ function forwardingPart(
   const bridge = interfaceWord(policy.bridge);
   const [from, to] = [chainName("FROM", bridge), chainName("TO", bridge)];
   const say = (text: string): string => commentText(policy.network, text);
-  const unreachable = family === "ipv4" ? "icmp-port-unreachable" : "icmp6-port-unreachable";
   const published = own === undefined ? NOTHING_PUBLISHED : publishedRules(policy, own);
   const reject: Rule = {
     match: [],
     comment: say("everything else"),
-    verdict: ["-j", "REJECT", "--reject-with", unreachable],
+    verdict: rejection(family),
     counts: "rejected",
   };
   return {
@@ -116,6 +117,24 @@ function forwardingPart(
       },
     ],
   };
+}
+
+/** Who has an address that is translated for the guests, and is none. */
+function posingParts({ network, bridge }: FilteredPolicy, own: FamilyPolicy): readonly Part[] {
+  const entries = translatedSubnets(own).map((subnet) => ({
+    chain: "BRIDGEWALL_POSE",
+    rule: {
+      match: ["-s", formatSubnet(subnet), "!", "-i", interfaceWord(bridge)],
+      comment: commentText(network, "not from its guests"),
+      verdict: rejection(own.family),
+    },
+  }));
+  return entries.length === 0 ? [] : [{ shared: FORWARDING, chains: [], entries }];
+}
+
+function rejection(family: Family): readonly string[] {
+  const type = family === "ipv4" ? "icmp-port-unreachable" : "icmp6-port-unreachable";
+  return ["-j", "REJECT", "--reject-with", type];
 }
 
 /** Connections with a translated source, then those that a helper (FTP) expected because of one. */

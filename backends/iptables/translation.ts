@@ -48,8 +48,7 @@ export function translationParts(policy: FilteredPolicy, own: FamilyPolicy): rea
         },
       ],
     }],
-    // Link-local packets stay on their link, and the host has such an address on every interface.
-    entries: subnets.filter((subnet) => !isLinkLocal(subnet)).map((subnet) => ({
+    entries: translatedSubnets(own).map((subnet) => ({
       chain: "BRIDGEWALL_POST",
       rule: {
         match: ["-s", formatSubnet(subnet)],
@@ -58,6 +57,15 @@ export function translationParts(policy: FilteredPolicy, own: FamilyPolicy): rea
       },
     })),
   }];
+}
+
+/**
+ * Where those are whose packets are translated; nowhere where that is not done. Link-local packets stay on
+ * their link, and the host has such an address on every interface.
+ */
+export function translatedSubnets({ subnets, forwarding }: FamilyPolicy): readonly Subnet[] {
+  const isTranslated = forwarding.direction !== "none" && forwarding.translation !== undefined;
+  return isTranslated ? subnets.filter((subnet) => !isLinkLocal(subnet)) : [];
 }
 
 function translate({ addresses }: Translation, ports: string | undefined): readonly string[] {

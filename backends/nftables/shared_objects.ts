@@ -20,7 +20,10 @@ export const FORWARD: SharedObjects = {
   }],
 };
 
-/** Where the first packet of a connection gets its source address. */
+/**
+ * Where the first packet of a connection gets its source address. What the host sends to itself leaves no
+ * network, whichever of its addresses it has.
+ */
 export const POSTROUTING: SharedObjects = {
   collections: ["translate_from_bridge", "translate_host_ipv4", "translate_host_ipv6"],
   chains: [{
@@ -31,11 +34,11 @@ export const POSTROUTING: SharedObjects = {
     rules: [
       { statements: "iifname vmap @translate_from_bridge", comment: '"from guests"' },
       {
-        statements: "ip saddr vmap @translate_host_ipv4",
+        statements: 'oifname != "lo" ip saddr vmap @translate_host_ipv4',
         comment: '"from the host, by its address on a bridge"',
       },
       {
-        statements: "ip6 saddr vmap @translate_host_ipv6",
+        statements: 'oifname != "lo" ip6 saddr vmap @translate_host_ipv6',
         comment: '"from the host, by its address on a bridge"',
       },
     ],
@@ -142,7 +145,7 @@ export function masqueradingOf(family: Family): SharedObjects {
         },
         { statements: `${protocol} daddr ${never} return`, comment: '"on the link"' },
         {
-          statements: `${protocol} saddr @masquerade_${family} masquerade`,
+          statements: `oifname != "lo" ${protocol} saddr @masquerade_${family} masquerade`,
           comment: '"from a prefix"',
         },
       ],

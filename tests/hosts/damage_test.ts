@@ -31,10 +31,10 @@ const DAMAGES: readonly Damage[] = [
     family: "ip6tables",
     args: ["-F", "FORWARD"],
   },
-  { says: "deletes one of our jumps", names: /BRIDGEWALL_FROM/, args: ["-D", "FORWARD", "1"] },
+  { says: "deletes one of our jumps", names: /BRIDGEWALL_POSE/, args: ["-D", "FORWARD", "1"] },
   {
     says: "puts one of our jumps there twice",
-    names: /BRIDGEWALL_FROM/,
+    names: /BRIDGEWALL_POSE/,
     args: ["-A", "FORWARD"],
     copyFrom: "FORWARD",
   },

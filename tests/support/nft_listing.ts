@@ -114,6 +114,9 @@ const REJECT = [
   { reject: { type: "icmpx", expr: "port-unreachable" } },
 ];
 
+/** `oifname != "lo"` */
+export const LEAVES = match(META("oifname"), "lo", "!=");
+
 function vmap(key: Json, name: string): Json {
   return { vmap: { key, data: `@${name}` } };
 }
@@ -136,8 +139,8 @@ export const LISTING: readonly Json[] = [
   rule("forward", vmap(META("iifname"), "from_bridge")),
   rule("forward", vmap(META("oifname"), "to_bridge")),
   rule("postrouting", vmap(META("iifname"), "translate_from_bridge")),
-  rule("postrouting", vmap(IP("saddr"), "translate_host_ipv4")),
-  rule("postrouting", vmap(IP6("saddr"), "translate_host_ipv6")),
+  rule("postrouting", LEAVES, vmap(IP("saddr"), "translate_host_ipv4")),
+  rule("postrouting", LEAVES, vmap(IP6("saddr"), "translate_host_ipv6")),
   rule("from-virbr0", match(META("oifname"), "virbr0"), { accept: null }),
   rule("from-virbr0", match(IP("saddr"), NET4), TRANSLATED, ...OUT),
   rule("from-virbr0", match(IP("saddr"), NET4), ...TO_BE_TRANSLATED, ...OUT),

@@ -9,6 +9,7 @@ import {
   counter,
   type Json,
   jump,
+  LEAVES,
   map,
   match,
   META,
@@ -182,5 +183,5 @@ export const MASQUERADE_LISTING: readonly Json[] = [
     match(IP("daddr"), { set: [PREFIX("224.0.0.0", 24), "255.255.255.255"] }),
     RETURN,
   ),
-  rule("masquerade_ipv4", match(IP("saddr"), "@masquerade_ipv4"), { masquerade: null }),
+  rule("masquerade_ipv4", LEAVES, match(IP("saddr"), "@masquerade_ipv4"), { masquerade: null }),
 ];

@@ -12,7 +12,7 @@ import { factsOf } from "./facts.ts";
 
 /** Chains of ours. */
 const CHAIN =
-  /^(?:BRIDGEWALL_(?:FROM|TO|LET|INP|OUT|PRE|POST|MASQ|LO|SUM)|BWALL_[A-Za-z0-9._=-]{1,22})$/;
+  /^(?:BRIDGEWALL_(?:POSE|FROM|TO|LET|INP|OUT|PRE|POST|MASQ|LO|SUM)|BWALL_[A-Za-z0-9._=-]{1,22})$/;
 const BUILT_IN = /^(?:PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING)$/;
 
 /** Addresses, alone or with ports. */
@@ -26,7 +26,7 @@ const OPTIONS: Readonly<Record<string, RegExp>> = {
   "--dport": new RegExp(`^${PORTS}$`),
   "--sport": /^(?:53|67|69|547|1024:65535)$/,
   "--dst-type": /^LOCAL$/,
-  "--ctstate": /^(?:SNAT|DNAT|NEW,RELATED|RELATED,ESTABLISHED|ESTABLISHED)$/,
+  "--ctstate": /^(?:SNAT|DNAT|NEW|NEW,RELATED|RELATED,ESTABLISHED|ESTABLISHED)$/,
   "--ctstatus": /^(?:EXPECTED|CONFIRMED)$/,
   "--ctdir": /^(?:ORIGINAL|REPLY)$/,
   "--ctproto": /^(?:6|17|132)$/,
@@ -53,10 +53,11 @@ function problemOf(line: string, policy: FilteredPolicy): string | undefined {
     const option = rule[at] ?? "";
     if (option === "--checksum-fill") continue;
     if (option === "!" && /^(?:--ctstatus|-d)$/.test(rule[at + 1] ?? "")) continue;
-    if (option === "!" && rule.slice(at + 1, at + 3).join(" ") === "-i lo") {
+    if (option === "!" && /^-[io] lo$/.test(rule.slice(at + 1, at + 3).join(" "))) {
       at += 2;
       continue;
     }
+    if (option === "!" && chain === "BRIDGEWALL_POSE" && rule[at + 1] === "-i") continue;
     if (!isValue(option, rule[++at] ?? "", policy)) return `${option} ${rule[at]}`;
   }
   return undefined;

@@ -32,10 +32,20 @@ export function forwarded(
   const reject = `-j REJECT --reject-with icmp${family === "ipv4" ? "" : "6"}-port-unreachable`;
   const source = all.find(({ bridge }) => bridge === packet.in);
   const destination = all.find(({ bridge }) => bridge === packet.out);
+  const isPosing = all.some((policy) => policy !== source && poses(policy, family, packet));
+  if (isPosing) return reject;
   if (source !== undefined && source === destination) return "-j ACCEPT";
   if (source !== undefined && !mayLeave(source, family, packet)) return reject;
   if (destination !== undefined && !mayEnter(destination, family, packet)) return reject;
   return source === undefined && destination === undefined ? undefined : "-j ACCEPT";
+}
+
+/** Whether it begins a connection with an address that is translated for guests of the network. */
+function poses({ families }: FilteredPolicy, family: Family, packet: Packet): boolean {
+  const own = families.find((one) => one.family === family);
+  if (own === undefined || !packet.states.includes("NEW")) return false;
+  return own.forwarding.direction !== "none" && own.forwarding.translation !== undefined &&
+    isAmong(own.subnets.filter((one) => !isLinkLocal(one)), packet.source);
 }
 
 function mayLeave({ families }: FilteredPolicy, family: Family, packet: Packet): boolean {

@@ -48,7 +48,9 @@ Deno.test("that property knows packets that pass, are rejected, and are none of 
   assertEquals(verdict({}), "-j ACCEPT");
   assertEquals(verdict({ source: address("10.45.0.9") })?.startsWith("-j REJECT"), true);
   assertEquals(verdict({ states: ["INVALID"] })?.startsWith("-j REJECT"), true);
-  assertEquals(verdict({ in: "eth1" }), undefined);
+  assertEquals(verdict({ in: "eth1" })?.startsWith("-j REJECT"), true);
+  assertEquals(verdict({ in: "eth1", states: ["ESTABLISHED"] }), undefined);
+  assertEquals(verdict({ in: "eth1", source: address("10.45.0.9") }), undefined);
 });
 
 Deno.test("a network is stopped in the family that it does not use, and has nothing else there", () => {

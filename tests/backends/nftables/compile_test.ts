@@ -33,7 +33,7 @@ const TOKENS: Readonly<Record<string, string>> = {
     "meta l4proto \\. FIELD \\. th [sd]port @published(?:_ranges)?_ipv[46]|" +
     "FIELD \\. FIELD @masquerade_within_ipv[46]|FIELD @masquerade_ipv[46]",
   MAP: "@(?:from_bridge|to_bridge|hairpin|translate_from_bridge|translate_host_ipv[46])",
-  VMAP: "(?:ct status dnat )?[io]ifname vmap MAP|(?:ip|ip6) saddr vmap MAP",
+  VMAP: "(?:ct status dnat )?[io]ifname vmap MAP|[io]ifname != STRING (?:ip|ip6) saddr vmap MAP",
   LOOKUP: "(?:FIELD \\. )?meta l4proto \\. th dport map @publish(?:_any)?(?:_ranges)?_ipv[46]",
   DNAT: "dnat (?:ip|ip6) (?:addr \\. port )?to LOOKUP",
   END: "accept|return|reject|drop|masquerade(?: to :PORTS)?|snat ip to RANGE(?::PORTS)?|DNAT",

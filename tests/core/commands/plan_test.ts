@@ -39,7 +39,7 @@ Deno.test("a plan for iptables is the scripts as they are, below a comment for e
   assertEquals(text.slice(1, 4), [
     "*nat",
     "-N BRIDGEWALL_POST",
-    "-I POSTROUTING -m comment --comment bridgewall -j BRIDGEWALL_POST",
+    "-I POSTROUTING ! -o lo -m comment --comment bridgewall -j BRIDGEWALL_POST",
   ]);
 });
 

@@ -1,13 +1,22 @@
 /** Networks of every kind on a FreeBSD host, and packets that have something to do with them. */
 import fc from "fast-check";
-import { formatAddress, type IpAddress, rangeOf } from "../../../core/address.ts";
-import { parseNetwork } from "../../../core/network/parse_network.ts";
-import { derivePolicy } from "../../../core/policy/derive_policy.ts";
+import type { IpAddress } from "../../../core/address.ts";
 import type { FilteredPolicy } from "../../../core/policy/policy.ts";
 import { address, subnet } from "../../support/definitions.ts";
-import { type Packet, packet, type ProtocolName } from "../../support/packets/packet.ts";
-import { definitionOf, SHAPES } from "./arbitrary_definitions.ts";
-import { packetsToItself, packetsToPorts } from "./arbitrary_ports.ts";
+import { type Packet, packet } from "../../support/packets/packet.ts";
+import { definitionOf, SHAPES } from "../../support/packets/arbitrary_definitions.ts";
+import {
+  type Addresses,
+  AT_UPLINKS,
+  beside,
+  inside,
+  oneOf,
+  OUTSIDE,
+  packets,
+  policyOf,
+  STRANGERS,
+} from "../../support/packets/arbitrary_packets.ts";
+import { packetsToItself, packetsToPorts } from "../../support/packets/arbitrary_ports.ts";
 import { type Entry, wayTo, type World } from "./oracle_world.ts";
 import { RELEASES } from "./releases.ts";
 import { BRIDGE_SETTINGS, MAIN_RULESETS } from "./scene.ts";
@@ -43,69 +52,10 @@ const UPLINKS: World["uplinks"] = [
   },
 ];
 
-type Addresses = fc.Arbitrary<string>;
-
-function oneOf(...addresses: readonly IpAddress[]): Addresses {
-  return fc.constantFrom(...addresses).map(formatAddress);
-}
-
-/** Where others are, by the interface that leads to them. */
-const OUTSIDE: Readonly<Record<string, Addresses>> = {
-  re0: fc.constantFrom("203.0.113.200", "192.0.9.9", "172.16.0.1"),
-  em1: fc.constantFrom("192.0.2.200", "192.0.3.9"),
-};
-
-/** Guests that have no address from the definition. */
-const STRANGERS = ["169.254.7.7", "169.254.7.8"].map(address);
-
 /** Those of the host beyond its bridges, and one that nobody has. */
-const ODD = ["203.0.113.2", "192.0.2.2", "0.0.0.0"].map(address);
+const ODD = [...AT_UPLINKS, address("0.0.0.0")];
 
 const FOR_ALL = fc.constantFrom("255.255.255.255", "224.0.0.1", "224.0.0.251", "239.255.255.250");
-
-function policyOf(definition: string): FilteredPolicy {
-  const network = parseNetwork(definition, "test.xml");
-  const policy = derivePolicy({ network, bridge: network.bridge.name ?? "" });
-  if (policy.kind !== "filtered") throw new Error(`${policy.kind}: ${definition}`);
-  return policy;
-}
-
-/** The ends of the subnets, an address in the middle, and the host's. */
-function inside({ families }: FilteredPolicy): readonly IpAddress[] {
-  const near = families.flatMap(({ subnets }) => subnets).flatMap((one) => {
-    const { start, end } = rangeOf(one);
-    const middle = (start.value + end.value) / 2n;
-    return [start, { ...start, value: middle }, { ...end, value: end.value - 1n }, end];
-  });
-  return [...near, ...families.flatMap(({ hostAddresses }) => hostAddresses)];
-}
-
-/** What is next to the subnets on both sides. */
-function beside({ families }: FilteredPolicy): readonly IpAddress[] {
-  return families.flatMap(({ subnets }) => subnets).flatMap((one) => {
-    const { start, end } = rangeOf(one);
-    return [{ ...start, value: start.value - 1n }, { ...end, value: end.value + 1n }];
-  });
-}
-
-const PORTS = fc.oneof(
-  fc.constantFrom(1, 53, 67, 68, 443, 1024, 65535),
-  fc.integer({ min: 1, max: 65535 }),
-);
-
-/** Protocol, and the port of each end; for an echo its id, and 0 where there is none. */
-const PROBES: fc.Arbitrary<readonly [ProtocolName, number, number]> = fc.oneof(
-  fc.tuple(fc.constantFrom("tcp", "udp"), PORTS, PORTS),
-  PORTS.map((id) => ["icmp", id, id] as const),
-  fc.constantFrom("gre", "esp").map((protocol) => [protocol, 0, 0] as const),
-);
-
-function packets(from: Addresses, to: Addresses): fc.Arbitrary<Packet> {
-  const end = (text: string, port: number): string => port === 0 ? text : `${text}:${port}`;
-  return fc.tuple(PROBES, from, to).map(([[protocol, port, other], source, destination]) =>
-    packet(protocol, end(source, port), end(destination, other))
-  );
-}
 
 function enters(entry: Entry, packets: fc.Arbitrary<Packet>): fc.Arbitrary<Sending> {
   return packets.map((sent) => ({ entry, sent }));
@@ -206,7 +156,8 @@ export const CASES: fc.Arbitrary<Case> = fc.record({
   filterLocal: fc.boolean(),
   release: fc.constantFrom(...Object.keys(RELEASES)),
 }).chain(({ shapes, main, setting, filterLocal, release }) => {
-  const definitions = shapes.map((shape, index) => definitionOf(shape, index, filterLocal));
+  const abilities = { families: ["ipv4"], localhost: filterLocal } as const;
+  const definitions = shapes.map((shape, index) => definitionOf(shape, index, abilities));
   const talks = !main.startsWith("block all") &&
     !(MAIN_RULESETS[main] ?? "").includes("skip on lo0");
   const { pfilBridge = false, pfilMember = false } = BRIDGE_SETTINGS[setting] ?? {};

@@ -125,3 +125,11 @@ export function isIcmpError({ protocol, icmp }: Packet): boolean {
 export function isEcho({ icmp }: Packet): boolean {
   return icmp !== undefined && [0, 8, 128, 129].includes(icmp.type);
 }
+
+/**
+ * Whether conntrack makes a connection of it, with its guess that `A` is in the middle of one; the rest of
+ * TCP it calls invalid (nf_conntrack_proto_tcp.c). All other protocols have only such as begin.
+ */
+export function isTracked({ protocol, flags }: Packet): boolean {
+  return protocol !== PROTOCOLS.tcp || ["S", "A"].includes(flags);
+}

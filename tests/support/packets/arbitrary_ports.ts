@@ -3,7 +3,9 @@ import fc from "fast-check";
 import { formatAddress, type IpAddress } from "../../../core/address.ts";
 import { LOCALHOST, needsLocalhost } from "../../../core/network/published_port.ts";
 import type { FilteredPolicy } from "../../../core/policy/policy.ts";
-import { type Packet, packet } from "../../support/packets/packet.ts";
+import { address } from "../definitions.ts";
+import { type Abilities, inFamily } from "./arbitrary_definitions.ts";
+import { type Packet, packet } from "./packet.ts";
 
 /** A published port, but for its number, which no other one has. */
 export const PUBLISHED = fc.record({
@@ -17,28 +19,38 @@ export const PUBLISHED = fc.record({
 });
 
 /** Where published ports of a network can lead, and what the host is. */
-export interface Surroundings {
+export interface Surroundings extends Abilities {
   /** The host's own address on the bridge. */
-  readonly host: string;
-  readonly guests: readonly string[];
-  /** Whether 127.0.0.1 can lead to a guest. */
-  readonly filterLocal: boolean;
+  readonly host: IpAddress;
+  readonly guests: readonly IpAddress[];
 }
 
-/** The attributes of its element. */
-export function publishAttributes(
-  { protocol, more, guestPort, address, localhost, place }: typeof PUBLISHED extends
-    fc.Arbitrary<infer P> ? P : never,
+/** Its elements, one for each family; of 127.0.0.1 there is one at most. */
+export function publishElement(
+  { protocol, more, guestPort, place, ...one }: typeof PUBLISHED extends fc.Arbitrary<infer P> ? P
+    : never,
   first: number,
-  { host, guests, filterLocal }: Surroundings,
-): string {
-  const at = address === "own" ? host : address === "127.0.0.1" && !filterLocal ? "" : address;
-  const to = `${guests[place % guests.length]}${guestPort === undefined ? "" : `:${guestPort}`}`;
-  return [
-    `proto='${protocol}' port='${more === 0 ? first : `${first}-${first + more}`}' to='${to}'`,
-    at === "" ? "" : ` address='${at}'`,
-    localhost && filterLocal ? " localhost='yes'" : "",
-  ].join("");
+  { host, guests, families, localhost, sctp }: Surroundings,
+): readonly string[] {
+  return families.map((family) => {
+    const isLocal = localhost && family === "ipv4";
+    const listener = one.address === "own" ? formatAddress(host) : one.address;
+    const at = listener === "" || listener.startsWith("127.") && !isLocal ? "" : formatAddress(
+      listener.startsWith("127.") ? address(listener) : inFamily(address(listener), family),
+    );
+    const guest = formatAddress(inFamily(guests[place % guests.length] ?? host, family));
+    const to = family === "ipv4" ? guest : `[${guest}]`;
+    return [
+      "<b:publish xmlns:b='urn:bridgewall:network:1' ",
+      `proto='${sctp === true && protocol === "tcp" ? "sctp" : protocol}' port='${
+        more === 0 ? first : `${first}-${first + more}`
+      }' `,
+      `to='${to}${guestPort === undefined ? "" : `:${guestPort}`}'`,
+      at === "" ? "" : ` address='${at}'`,
+      one.localhost && isLocal ? " localhost='yes'" : "",
+      "/>",
+    ].join("");
+  });
 }
 
 /**

@@ -1,0 +1,80 @@
+/** The kernel agrees with the policies: what becomes of a packet is what they say, with every backend. */
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { down } from "../../core/commands/down.ts";
+import { up } from "../../core/commands/up.ts";
+import { type BackendUnderTest, IPTABLES, NFTABLES } from "../hosts/backends.ts";
+import { hostTest } from "../hosts/requirements.ts";
+import { emptyWorld, startProcess } from "../support/model_host.ts";
+import { describePacket } from "../support/packets/packet.ts";
+import { POLICY } from "../support/packets/verdict.ts";
+import type { Wire } from "../support/packets/wire.ts";
+import { type Case, CASES, type Sending, UPLINKS } from "./arbitrary_traffic.ts";
+import { type Kernel, openKernel } from "./open_kernel.ts";
+import { originOf, problemOf, verdictOn } from "./packet_problems.ts";
+import { BRIDGES, giveAddresses, hostOf, openHost } from "./packet_scene.ts";
+
+function described({ definitions, world }: Case, sending: Sending, problem: string): string {
+  const { because, ...verdict } = verdictOn(world, sending);
+  const { entry, sent } = sending;
+  const shown = JSON.stringify(
+    verdict,
+    (_, value) => typeof value === "bigint" ? `0x${value.toString(16)}` : value,
+  );
+  return [
+    `${describePacket(sent)} from ${originOf(entry)} (${entry.kind})`,
+    `  policy: ${because}: ${shown}`,
+    `  kernel: ${problem}`,
+    ...definitions,
+  ].join("\n");
+}
+
+/** What the packets met, and how many they were. */
+interface Met {
+  readonly sentences: Set<string>;
+  packets: number;
+}
+
+async function compare(
+  kernel: Kernel,
+  backend: BackendUnderTest,
+  wire: Wire,
+  one: Case,
+  met: Met,
+): Promise<void> {
+  const names = Object.fromEntries(one.definitions.map((text, index) => [`${index}.xml`, text]));
+  const world = emptyWorld({ interfaces: [...BRIDGES, ...UPLINKS.map(({ name }) => name)] });
+  const { context: model } = startProcess(world, names, undefined, backend.backend);
+  const context = { ...model, host: { ...model.host, run: hostOf(kernel, backend).run } };
+  await giveAddresses(kernel, one.world);
+  await up(context, { names: Object.keys(names), all: false });
+  try {
+    const scene = { wire, world: one.world, count: () => met.packets++ };
+    for (const sending of one.sendings) {
+      met.sentences.add(verdictOn(one.world, sending).because);
+      const problem = await problemOf(scene, sending);
+      if (problem !== undefined) throw new Error(described(one, sending, problem));
+    }
+  } finally {
+    await down(context, { names: [], all: true });
+  }
+}
+
+for (const backend of [NFTABLES, ...IPTABLES]) {
+  hostTest({
+    name:
+      `${backend.name}: what becomes of a packet is what the policies say, whatever the networks are`,
+    tools: [...backend.tools, "python3", "conntrack"],
+    body: async () => {
+      await using kernel = await openKernel();
+      await using wire = await openHost(kernel);
+      const met: Met = { sentences: new Set(), packets: 0 };
+      await fc.assert(
+        fc.asyncProperty(CASES, (one) => compare(kernel, backend, wire, one, met)),
+        { numRuns: 100 },
+      );
+      // Else it would be about packets that nothing is said about.
+      assertEquals(Object.values(POLICY).filter((sentence) => !met.sentences.has(sentence)), []);
+    },
+  });
+}

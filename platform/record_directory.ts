@@ -99,20 +99,24 @@ function readAll(directory: string, user: number | null): readonly Record[] {
   const info = statIfThere(directory);
   if (info === undefined) return [];
   refuseForeign(directory, info, user);
-  const files = [...Deno.readDirSync(directory)].map(({ name }) => name)
+  const files = [...ifThere(() => Deno.readDirSync(directory)) ?? []].map(({ name }) => name)
     .filter((name) => name.endsWith(".xml") && !name.startsWith("."));
-  return files.map((name) => readRecord(directory, name, user))
+  return files.flatMap((name) => readRecord(directory, name, user) ?? [])
     .toSorted((one, other) => one.name < other.name ? -1 : 1);
 }
 
-function readRecord(directory: string, name: string, user: number | null): Record {
+/** Undefined: it went after the directory was read, by a command that has the lock while we have not. */
+function readRecord(directory: string, name: string, user: number | null): Record | undefined {
   const path = join(directory, name);
   const info = statIfThere(path);
-  if (info === undefined || !info.isFile) {
+  if (info === undefined) return undefined;
+  if (!info.isFile) {
     throw new RecordError(`Cannot read the record ${quotedPath(path)}: it is not a file`);
   }
   refuseForeign(path, info, user);
-  const record = parseRecord(Deno.readTextFileSync(path), path);
+  const text = ifThere(() => Deno.readTextFileSync(path));
+  if (text === undefined) return undefined;
+  const record = parseRecord(text, path);
   if (fileName(record.name) !== name) {
     throw new RecordError(
       `Cannot read the record ${quotedPath(path)}: it is of the network ${quoted(record.name)}`,
@@ -184,8 +188,12 @@ function makeDirectory(directory: string, user: number | null): void {
 
 /** Links are not followed: who may make one in a directory of ours could point root anywhere. */
 function statIfThere(path: string): Deno.FileInfo | undefined {
+  return ifThere(() => Deno.lstatSync(path));
+}
+
+function ifThere<Result>(look: () => Result): Result | undefined {
   try {
-    return Deno.lstatSync(path);
+    return look();
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;

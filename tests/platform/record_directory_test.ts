@@ -52,6 +52,25 @@ test("without a directory there are no records, and none is made by looking", as
   assertEquals([...Deno.readDirSync(base)], []);
 });
 
+test("a record that goes while records are read without the lock is no error", async (base) => {
+  const directory = await filled(base, "lan", "lab");
+  Deno.renameSync(`${directory}/lab.xml`, `${base}/kept`);
+  const coming = `while [ -e '${base}/kept' ]; do
+    ln '${base}/kept' '${directory}/lab.xml'; rm '${directory}/lab.xml'
+  done`;
+  const child = new Deno.Command("sh", { args: ["-c", coming], stderr: "null" }).spawn();
+  const seen = new Set<string>();
+  try {
+    for (const end = performance.now() + 800; performance.now() < end;) {
+      seen.add((await names(directory)).join());
+    }
+  } finally {
+    Deno.removeSync(`${base}/kept`);
+    await child.status;
+  }
+  assert(seen.has("lan") && seen.size <= 2, [...seen].join(" or "));
+});
+
 test("the directory and the records are root's alone", async (base) => {
   const directory = `${base}/below/records`;
   const store = recordDirectory(directory);

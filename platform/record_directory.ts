@@ -36,10 +36,7 @@ export function recordDirectory(
     remove: (network) =>
       refuseProblems("remove a record in", directory, () => removeRecord(directory, network)),
     lock: (seconds, onWait) =>
-      refuseProblems("lock", directory, () => {
-        makeDirectory(directory, user);
-        return lockDirectory(directory, seconds, onWait);
-      }),
+      refuseProblems("lock", directory, () => lockDirectory(directory, user, seconds, onWait)),
   };
 }
 
@@ -74,10 +71,12 @@ async function* tellingProblems(
 
 async function lockDirectory(
   directory: string,
+  user: number | null,
   seconds: number,
   onWait: () => void,
 ): Promise<Disposable> {
-  const lock = await lockFile(join(directory, "lock"), seconds, onWait);
+  const make = (): void => makeDirectory(directory, user);
+  const lock = await lockFile(join(directory, "lock"), seconds, onWait, make);
   try {
     removeUnfinished(directory);
     return lock;

@@ -1,6 +1,7 @@
 /** The one place that runs programs. */
 import { join } from "@std/path";
 import type { Command, CommandResult, Program } from "../core/command.ts";
+import { RUN, RUN_VARIABLE } from "./started_programs.ts";
 
 /**
  * Where programs live, first match wins. Absolute, so that nobody's PATH decides what root runs; the
@@ -90,7 +91,8 @@ async function runPath(path: string, { args, stdin }: Command): Promise<CommandR
     stdout: "piped",
     stderr: "piped",
     clearEnv: true,
-    env: ENVIRONMENT,
+    // If we are killed, the next command has to know that this one is not done yet.
+    env: { ...ENVIRONMENT, [RUN_VARIABLE]: RUN },
   });
   // Without input there is no need for streams, which take longer than some of the programs.
   const { code, stdout, stderr } = stdin === undefined

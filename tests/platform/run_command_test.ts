@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Command, Program } from "../../core/command.ts";
 import { candidatePaths, runCommand } from "../../platform/run_command.ts";
+import { RUN } from "../../platform/started_programs.ts";
 
 /** Programs of every Linux in the places where ours are looked for; the type knows only ours. */
 function command(program: string, args?: readonly string[], stdin?: string): Command {
@@ -59,7 +60,8 @@ Deno.test("nothing of the caller's environment gets through", async () => {
   try {
     const { stdout } = await runCommand(command("env"), "/nonexistent");
     const lines = stdout.trimEnd().split("\n").toSorted();
-    assertEquals(lines, ["LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]);
+    const path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+    assertEquals(lines, [`BRIDGEWALL_RUN=${RUN}`, "LC_ALL=C", path]);
   } finally {
     Deno.env.delete("BRIDGEWALL_TEST_SECRET");
     Deno.env.delete("LC_ALL");

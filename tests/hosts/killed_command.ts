@@ -2,7 +2,8 @@
 import { assertEquals } from "@std/assert";
 import type { Bridgewall } from "./bridgewall.ts";
 import { run } from "./run_program.ts";
-import { killing, makeStandIns } from "./stand_in.ts";
+import type { BackendUnderTest } from "./backends.ts";
+import { killing, makeStandIns, type StandIn } from "./stand_in.ts";
 
 /** For a command that shall live: more runs of programs than any has. */
 export const NEVER = 1000;
@@ -62,4 +63,25 @@ export function listRuns(runs: readonly ProgramRun[]): string {
 export function turningPoints(runs: readonly ProgramRun[]): readonly ProgramRun[] {
   const asking = runs.filter(({ changes }) => !changes);
   return runs.filter((one) => one.changes || one === asking[0] || one === asking.at(-1));
+}
+
+/**
+ * The programs that load the backend's rules: they kill the command that started them, and do their work
+ * a while later, or have done it before.
+ */
+export function killingLoads(
+  { tools }: BackendUnderTest,
+  when: "before" | "after",
+): readonly StandIn[] {
+  const work = when === "before"
+    ? 'kill -KILL $PPID; sleep 0.4; exec "$real" "$@"'
+    : '"$real" "$@"; kill -KILL $PPID; exit';
+  return tools.filter((tool) => tool === "nft" || tool.endsWith("-restore")).map((program) => ({
+    program,
+    script: `case " $* " in
+  *" --test "*|*" -c "*|*" --check "*) ;;
+  *" ${program === "nft" ? "-f" : "--noflush"} "*) ${work} ;;
+esac
+`,
+  }));
 }

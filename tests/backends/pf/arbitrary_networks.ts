@@ -17,7 +17,8 @@ import {
   STRANGERS,
 } from "../../support/packets/arbitrary_packets.ts";
 import { packetsToItself, packetsToPorts } from "../../support/packets/arbitrary_ports.ts";
-import { type Entry, wayTo, type World } from "./oracle_world.ts";
+import { wayTo } from "../../support/packets/world.ts";
+import type { Entry, World } from "./oracle_world.ts";
 import { RELEASES } from "./releases.ts";
 import { BRIDGE_SETTINGS, MAIN_RULESETS } from "./scene.ts";
 
@@ -44,11 +45,17 @@ export interface Case {
 
 /** The ways to the outside that the host of the scene has. */
 const UPLINKS: World["uplinks"] = [
-  { name: "re0", address: address("203.0.113.2"), leadsTo: [subnet("203.0.113.0/24")] },
+  {
+    name: "re0",
+    addresses: [address("203.0.113.2")],
+    links: [subnet("203.0.113.0/24")],
+    behind: [],
+  },
   {
     name: "em1",
-    address: address("192.0.2.2"),
-    leadsTo: [subnet("192.0.2.0/24"), subnet("192.0.3.0/24")],
+    addresses: [address("192.0.2.2")],
+    links: [subnet("192.0.2.0/24")],
+    behind: [subnet("192.0.3.0/24")],
   },
 ];
 
@@ -98,7 +105,7 @@ function sendingsTo(world: World): fc.Arbitrary<Sending> {
   const all = fc.oneof({ weight: 3, arbitrary: near }, ...Object.values(OUTSIDE), FOR_ALL);
   const hosts = policies.flatMap(({ families }) => families)
     .flatMap(({ hostAddresses }) => hostAddresses);
-  const atHost = [...hosts, ...uplinks.map((one) => one.address)];
+  const atHost = [...hosts, ...uplinks.flatMap((one) => one.addresses)];
   const ofHost = oneOf(...atHost);
   const more = fc.oneof(
     ...policies.flatMap((policy) => {

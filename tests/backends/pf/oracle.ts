@@ -1,26 +1,34 @@
 /**
- * What must become of one packet on a FreeBSD host, by the policies of its networks. Rules of pf are
- * not looked at, and nothing that makes them is imported.
+ * What must become of one packet on a FreeBSD host: what the policies of its networks say, but for what pf
+ * does otherwise or leaves to others. Rules of pf are not looked at, and nothing that makes them is
+ * imported.
  */
 import { rangeOf } from "../../../core/address.ts";
-import type { FilteredPolicy, Forwarding } from "../../../core/policy/policy.ts";
+import type { FilteredPolicy } from "../../../core/policy/policy.ts";
+import { verdictOf as policyVerdict } from "../../support/packets/decide.ts";
 import type { Packet } from "../../support/packets/packet.ts";
-import { publishedPort, publishedVerdict } from "./oracle_published.ts";
+import { publishedPort } from "../../support/packets/published.ts";
+import { POLICY, type Verdict } from "../../support/packets/verdict.ts";
+import {
+  HOST,
+  isForAll,
+  isHostsOn,
+  isIn,
+  isSame,
+  linksOf,
+  wayTo,
+} from "../../support/packets/world.ts";
+import { publishedVerdict, spoofedVerdict } from "./oracle_published.ts";
 import {
   type Entry,
   externalOf,
   ipv4Of,
   isDhcp,
-  isForAll,
-  isIn,
   isIpv6,
-  isOfHost,
-  isSame,
-  linksOf,
-  wayTo,
+  ownerOf,
   type World,
 } from "./oracle_world.ts";
-import { arrives, DIFFERENCES, open, POLICY, stops, type Verdict } from "./verdicts.ts";
+import { arrives, DIFFERENCES, open, stops } from "./verdicts.ts";
 
 /** The verdict on a packet that is the first of its connection. */
 export function verdictOf(world: World, entry: Entry, sent: Packet): Verdict {
@@ -32,143 +40,119 @@ export function verdictOf(world: World, entry: Entry, sent: Packet): Verdict {
 function unpublished(world: World, entry: Entry, sent: Packet): Verdict {
   switch (entry.kind) {
     case "guest":
-      return fromGuest(world, entry.policy, sent);
+      return guestDifference(world, entry.policy, sent) ?? policyVerdict(world, entry, sent);
     case "neighbour":
     case "copy for neighbour":
       return amongGuests(world, entry.policy, sent);
     case "copy for host":
       return toHost(world, entry.policy, sent, world.sees.members);
     case "uplink":
-      return fromOutside(world, entry.name, sent);
+      return outsideDifference(world, entry.name, sent) ?? policyVerdict(world, entry, sent);
     case "host":
-      return fromHost(world, sent);
+      return hostDifference(world, sent) ?? policyVerdict(world, entry, sent);
   }
 }
 
-function fromGuest(world: World, policy: FilteredPolicy, sent: Packet): Verdict {
+function guestDifference(world: World, policy: FilteredPolicy, sent: Packet): Verdict | undefined {
   const to = wayTo(world, sent.destination);
   const isAllOfOthers = world.policies.some((other) =>
     other !== policy && linksOf(other).some((link) => isSame(rangeOf(link).end, sent.destination))
   );
   if (isAllOfOthers) return open(DIFFERENCES.directed);
-  if (to === "host") return toHost(world, policy, sent, false);
+  if (to === HOST) return toHost(world, policy, sent, false);
   const own = ipv4Of(policy);
   if (own === undefined || isIpv6(sent)) {
-    return poses(world, to, sent) ? open(DIFFERENCES.posing) : stops(POLICY.strangers);
+    return poses(world, to, sent) ? open(DIFFERENCES.posing) : undefined;
   }
-  if (!isIn(own, sent.source)) return stops(POLICY.foreign);
-  if (to === policy.bridge) return arrives(to, POLICY.neighbours);
-  if (isOfHost(own, sent.source)) return stops(POLICY.disguised);
+  if (!isIn(policy, sent.source)) return stops(POLICY.foreign);
+  if (to === policy.bridge) return undefined;
+  if (isHostsOn(policy, sent.source)) return stops(DIFFERENCES.disguised);
   const { forwarding } = own;
-  if (forwarding.direction === "none") return stops(POLICY.isolated);
+  if (forwarding.direction === "none" || forwarding.translation === undefined) return undefined;
+  if (forwarding.device !== undefined) return undefined;
   const other = world.policies.find(({ bridge }) => bridge === to);
-  if (other === undefined) return toOutside(world, forwarding, to);
-  if (forwarding.device !== undefined) return stops(POLICY.device);
-  if (!letsIn(other, policy.bridge)) return stops(POLICY.parted);
-  const isTranslated = forwarding.translation !== undefined;
-  return arrives(to, isTranslated ? DIFFERENCES.untranslated : POLICY.crosses);
+  if (other === undefined) {
+    return to === world.uplinks[0].name ? undefined : stops(DIFFERENCES.oneWay);
+  }
+  const verdict = policyVerdict(world, { kind: "guest", policy }, sent);
+  return verdict.kind === "arrives" ? arrives(to, DIFFERENCES.untranslated) : undefined;
 }
 
 /** Whether it looks as if it came from a translated guest, on the interface where those leave. */
 function poses(world: World, to: string, { source }: Packet): boolean {
   if (world.keepsStrangers) return false;
-  return world.policies.some((other) => {
-    const own = ipv4Of(other);
-    const isTranslated = own !== undefined && own.forwarding.direction !== "none" &&
-      own.forwarding.translation !== undefined;
-    return isTranslated && isIn(own, source) && to === externalOf(world, other);
-  });
-}
-
-function toOutside(
-  { uplinks }: World,
-  { device, translation }: Exclude<Forwarding, { readonly direction: "none" }>,
-  to: string,
-): Verdict {
-  const [first] = uplinks;
-  const isWay = to === (device ?? (translation === undefined ? to : first.name));
-  if (!isWay) return stops(device === undefined ? DIFFERENCES.oneWay : POLICY.device);
-  if (translation === undefined) return arrives(to, POLICY.routed);
-  const { address } = uplinks.find(({ name }) => name === to) ?? first;
-  const { addresses = { start: address, end: address }, ports } = translation;
-  return { kind: "arrives", at: to, as: { addresses, ports }, because: POLICY.translated };
+  const owner = ownerOf(world, source);
+  const forwarding = owner === undefined ? undefined : ipv4Of(owner)?.forwarding;
+  return owner !== undefined && forwarding !== undefined && forwarding.direction !== "none" &&
+    forwarding.translation !== undefined && to === externalOf(world, owner);
 }
 
 /** @param isOpen Whether a state that was made on a member may decide. */
 function toHost(
-  { seesLocal }: World,
+  world: World,
   policy: FilteredPolicy,
   sent: Packet,
   isOpen: boolean,
 ): Verdict {
   const own = ipv4Of(policy);
-  const isGuest = isIn(own, sent.source) && !isOfHost(own, sent.source);
-  if (own !== undefined && isDhcp(sent)) return arrives("host", POLICY.dhcp);
-  if (isOpen && !isGuest) return open(DIFFERENCES.members);
+  const isHosts = isHostsOn(policy, sent.source);
+  if (own !== undefined && isDhcp(sent)) return arrives(HOST, DIFFERENCES.dhcp);
+  if (isOpen && (isHosts || !isIn(policy, sent.source))) return open(DIFFERENCES.members);
   if (!maySpeak(policy, sent)) return stops(POLICY.foreign);
-  const isNear = own === undefined || isIn(own, sent.destination) || isForAll(sent);
-  if (!isNear && isOfHost(own, sent.source)) return stops(POLICY.disguised);
-  if (seesLocal && isOfHost(own, sent.source)) return open(DIFFERENCES.hostAddress);
+  const { destination } = sent;
+  const isNear = own === undefined || isIn(policy, destination) || isGroup(world, destination);
+  if (!isNear && isHosts) return stops(DIFFERENCES.disguised);
+  if (world.seesLocal && isHosts) return open(DIFFERENCES.hostAddress);
   const isFar = own?.forwarding.direction === "none" && !isNear;
-  return isFar ? stops(DIFFERENCES.isolatedHost) : arrives("host", POLICY.host);
+  return isFar ? stops(DIFFERENCES.isolatedHost) : arrives(HOST, POLICY.host);
 }
 
-function amongGuests(
-  { sees, policies }: World,
-  policy: FilteredPolicy,
-  sent: Packet,
-): Verdict {
+/** Whether it is for everybody, and not for those of one link alone. */
+function isGroup(world: World, destination: Packet["destination"]): boolean {
+  return isForAll(
+    { ...world, policies: [], uplinks: [{ ...world.uplinks[0], links: [] }] },
+    destination,
+  );
+}
+
+function amongGuests(world: World, policy: FilteredPolicy, sent: Packet): Verdict {
+  const { sees } = world;
   const at = "neighbour";
   if (!sees.bridges && !sees.members) return arrives(at, DIFFERENCES.unseen);
-  const isOthers = policies.some((other) =>
-    other !== policy &&
-    [sent.source, sent.destination].some((end) => isIn(ipv4Of(other), end))
-  );
+  const { source, destination } = sent;
+  const isOthers = [source, destination].map((end) => ownerOf(world, end))
+    .some((owner) => owner !== undefined && owner !== policy);
   if (isOthers) return open(DIFFERENCES.taken);
-  const own = ipv4Of(policy);
-  const isKnown = own !== undefined && isIn(own, sent.source) &&
-    (isIn(own, sent.destination) || isForAll(sent));
-  const isGuests = isKnown && ![sent.source, sent.destination].some((end) => isOfHost(own, end));
+  const isKnown = isIn(policy, source) &&
+    (isIn(policy, destination) || isGroup(world, destination));
+  const isGuests = isKnown && ![source, destination].some((end) => isHostsOn(policy, end));
   if (sees.members && !isGuests) return open(DIFFERENCES.members);
   if (isKnown) return arrives(at, POLICY.neighbours);
-  if (own !== undefined && isDhcp(sent)) return arrives(at, POLICY.dhcp);
+  const own = ipv4Of(policy);
+  if (own !== undefined && isDhcp(sent)) return arrives(at, DIFFERENCES.dhcp);
   const isStranger = (own === undefined || isIpv6(sent)) && maySpeak(policy, sent);
-  return isStranger ? arrives(at, POLICY.strangers) : stops(DIFFERENCES.foreignNeighbour);
+  return isStranger ? arrives(at, POLICY.neighbours) : stops(DIFFERENCES.foreignNeighbour);
 }
 
-function fromOutside(world: World, by: string, { source, destination }: Packet): Verdict {
-  const to = wayTo(world, destination);
+function outsideDifference(world: World, by: string, sent: Packet): Verdict | undefined {
+  const to = wayTo(world, sent.destination);
   const policy = world.policies.find(({ bridge }) => bridge === to);
-  if (policy === undefined) return open(DIFFERENCES.others);
-  const owner = world.policies.find((one) => isIn(ipv4Of(one), source));
-  if (owner !== undefined && by === externalOf(world, owner)) return stops(POLICY.spoofed);
-  if (owner !== undefined && owner !== policy) return open(DIFFERENCES.secondUplink);
-  if (owner === policy) {
-    const isLeft = isOfHost(ipv4Of(policy), source);
-    return isLeft ? open(DIFFERENCES.hostAddress) : stops(POLICY.spoofed);
-  }
-  return letsIn(policy, by) ? arrives(to, POLICY.entered) : stops(POLICY.unasked);
+  return policy === undefined ? open(DIFFERENCES.others) : spoofedVerdict(world, by, policy, sent);
 }
 
-function fromHost(world: World, { source, destination }: Packet): Verdict {
+function hostDifference(world: World, { source, destination }: Packet): Verdict | undefined {
   const to = wayTo(world, destination);
   const policy = world.policies.find(({ bridge }) => bridge === to);
   const own = policy === undefined ? undefined : ipv4Of(policy);
-  if (own === undefined) return open(DIFFERENCES.others);
-  if (isIn(own, source)) return arrives(to, POLICY.reached);
+  if (policy === undefined || own === undefined) return open(DIFFERENCES.others);
+  if (isIn(policy, source)) return undefined;
   const isRouted = own.forwarding.direction === "both";
-  return isRouted ? arrives(to, POLICY.entered) : stops(DIFFERENCES.hostElsewhere);
-}
-
-/** Whether others open connections to the guests, coming by that interface. */
-function letsIn(policy: FilteredPolicy, by: string): boolean {
-  const forwarding = ipv4Of(policy)?.forwarding;
-  return forwarding?.direction === "both" && (forwarding.device ?? by) === by;
+  // Another network's translation is on the interface where its guests leave.
+  return isRouted ? arrives(to, POLICY.reached) : stops(DIFFERENCES.hostElsewhere);
 }
 
 /** Whether the source is one that guests of the bridge have. */
 function maySpeak(policy: FilteredPolicy, sent: Packet): boolean {
   if (isIpv6(sent)) return policy.guestsOverIpv6;
-  const own = ipv4Of(policy);
-  return own === undefined || isIn(own, sent.source);
+  return ipv4Of(policy) === undefined || isIn(policy, sent.source);
 }

@@ -62,7 +62,7 @@ export function isHostsOn(policy: FilteredPolicy, address: IpAddress): boolean {
 
 /**
  * Whether the host takes it as well, for itself among others: broadcast (RFC 919, and that of each
- * link), and the address that all routers of an IPv6 link have (RFC 4291 section 2.6.1).
+ * link), groups, and the address that all routers of an IPv6 link have (RFC 4291 section 2.6.1).
  */
 export function isForAll({ policies, uplinks }: World, address: IpAddress): boolean {
   const links = [...policies.flatMap(linksOf), ...uplinks.flatMap((one) => one.links)];
@@ -75,7 +75,9 @@ export function isForAll({ policies, uplinks }: World, address: IpAddress): bool
   });
 }
 
-const EVERYBODY = ["255.255.255.255/32"].flatMap((text) => parseSubnet(text) ?? []);
+const EVERYBODY = ["255.255.255.255/32", "224.0.0.0/4", "ff00::/8"].flatMap((text) =>
+  parseSubnet(text) ?? []
+);
 
 /** The subnets of a network in which the host has an address. */
 export function linksOf({ families }: FilteredPolicy): readonly Subnet[] {

@@ -18,29 +18,37 @@ export type RuleProgram =
  */
 export type FileProgram = "cat" | "install" | "rm";
 
-/** The programs that may be run. The platform knows where each of them lives. */
-export type Program =
-  | RuleProgram
-  | "iptables"
-  | "iptables-nft-save"
-  | "iptables-legacy-save"
-  | "ip6tables-nft-save"
-  | "ip6tables-legacy-save"
-  | "iptables-save"
-  | "iptables-restore"
-  | "ip6tables-save"
-  | "ip6tables-restore"
-  | "busctl"
-  | "firewall-cmd"
-  | "firewall-offline-cmd"
-  | FileProgram
-  | "conntrack"
-  | "tc"
-  | "ip"
-  | "sysctl"
-  | "ifconfig"
-  | "netstat"
-  | "route";
+/** The programs that may be run on each system. The platform knows where each of them lives. */
+export const PROGRAMS = {
+  linux: [
+    "nft",
+    "iptables",
+    "iptables-nft-save",
+    "iptables-nft-restore",
+    "iptables-legacy-save",
+    "iptables-legacy-restore",
+    "iptables-save",
+    "iptables-restore",
+    "ip6tables-nft-save",
+    "ip6tables-nft-restore",
+    "ip6tables-legacy-save",
+    "ip6tables-legacy-restore",
+    "ip6tables-save",
+    "ip6tables-restore",
+    "busctl",
+    "firewall-cmd",
+    "firewall-offline-cmd",
+    "conntrack",
+    "tc",
+    "ip",
+    "sysctl",
+    "ps",
+  ],
+  freebsd: ["pfctl", "ifconfig", "netstat", "route", "sysctl", "ps"],
+} as const;
+
+/** One of {@linkcode PROGRAMS}, or what stands for one. */
+export type Program = (typeof PROGRAMS)["linux" | "freebsd"][number] | FileProgram;
 
 /** One run of a program: arguments and standard input, never a shell. */
 export interface Command {

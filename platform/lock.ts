@@ -2,7 +2,8 @@
 import { LockError } from "../core/host.ts";
 import { quotedPath } from "../core/quoted.ts";
 import { RecordError } from "../core/record/record.ts";
-import { programsOf, RUN } from "./started_programs.ts";
+import { RUN } from "./run_mark.ts";
+import { startedPrograms } from "./started_programs.ts";
 
 /** Often enough that nobody waits long for nothing, rare enough to cost nothing. */
 const POLL_MILLISECONDS = 20;
@@ -71,7 +72,9 @@ async function holdAlone(file: Deno.FsFile, pause: Pause): Promise<void> {
     );
   }
   const run = readMark(file);
-  for (let [first] = programsOf(run); first !== undefined; [first] = programsOf(run)) {
+  for (;;) {
+    const [first] = await startedPrograms(run);
+    if (first === undefined) return;
     await pause(
       `${first.name} (process ${first.process}) still runs, which a command that was killed had started`,
       `Wait for it to finish, or end it with \`kill ${first.process}\``,

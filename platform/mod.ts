@@ -43,6 +43,13 @@ const FACTS: Readonly<Record<Platform, AskFacts>> = {
   },
 };
 
+/** Where records are, unless somebody says otherwise. */
+export const STATE_DIRECTORIES: Readonly<Record<Platform, string>> = {
+  linux: "/run/bridgewall",
+  freebsd: "/var/run/bridgewall",
+  other: "/run/bridgewall",
+};
+
 /** Opens it without asking it anything yet. */
 export function openHost({ stateDirectory, onCommand }: HostOptions): Host {
   const platform = currentPlatform();
@@ -52,8 +59,7 @@ export function openHost({ stateDirectory, onCommand }: HostOptions): Host {
       ? Promise.resolve(runFileCommand(command))
       : runCommand(command, directory);
   };
-  const directory = stateDirectory ??
-    (platform === "freebsd" ? "/var/run/bridgewall" : "/run/bridgewall");
+  const directory = stateDirectory ?? STATE_DIRECTORIES[platform];
   return {
     platform,
     kernel: Deno.osRelease(),

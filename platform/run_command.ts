@@ -1,7 +1,7 @@
 /** The one place that runs programs. */
 import { join } from "@std/path";
 import type { Command, CommandResult, Program } from "../core/command.ts";
-import { RUN, RUN_VARIABLE } from "./started_programs.ts";
+import { RUN, RUN_VARIABLE } from "./run_mark.ts";
 
 /**
  * Where programs live, first match wins. Absolute, so that nobody's PATH decides what root runs; the
@@ -65,7 +65,8 @@ export async function runCommand(command: Command, directory: string): Promise<C
   }
 }
 
-async function runWhereverItIs(command: Command): Promise<CommandResult> {
+/** The same for a program that is given little, or nothing: no file is made for it. */
+export async function runWhereverItIs(command: Command): Promise<CommandResult> {
   for (const path of programPaths(command.program)) {
     try {
       const result = await runPath(path, command);

@@ -1,10 +1,11 @@
 /** The program as one file, which is how it is shipped, in a namespace. */
 import { PROJECT } from "../hosts/bridgewall.ts";
+import { PERMISSIONS } from "../hosts/bundle.ts";
 import { mustRun } from "../hosts/run_program.ts";
 import { definition, testNetwork } from "../hosts/test_network.ts";
 
 /** Flags with which a packaged program starts Deno. */
-const FLAGS = ["--quiet", "--no-config", "--no-lock", "--no-prompt", "--no-code-cache"];
+const FLAGS = ["--quiet", "--no-config", "--no-lock", "--no-code-cache", ...PERMISSIONS];
 
 /** The bundled program with records in memory. */
 export interface Program extends AsyncDisposable {
@@ -38,7 +39,7 @@ export async function bundleProgram(): Promise<Program> {
   await Deno.writeTextFile(empty, "");
   const state = ["--state-dir", `${directory}/state`];
   const argv: Program["argv"] = (args) => [
-    ...[Deno.execPath(), "run", ...FLAGS, "-A", bundle, "--quiet", ...state, ...args],
+    ...[Deno.execPath(), "run", ...FLAGS, bundle, "--quiet", ...state, ...args],
   ];
   return {
     argv,

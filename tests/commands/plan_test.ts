@@ -147,7 +147,7 @@ hostTest({
       ],
     );
     const [first] = sections;
-    assertStringIncludes(first?.script ?? "", "*filter\n-N BRIDGEWALL_FROM\n");
+    assertStringIncludes(first?.script ?? "", "*filter\n-N BRIDGEWALL_POSE\n");
     assert(first?.script.endsWith("COMMIT\n"));
   },
 });

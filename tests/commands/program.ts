@@ -1,6 +1,7 @@
 /** Runs the program as a user would, where it can change nothing. */
 import { assert } from "@std/assert";
 import { fromFileUrl } from "@std/path";
+import { PERMISSIONS } from "../hosts/bundle.ts";
 import { type Finished, run, type RunOptions } from "../hosts/run_program.ts";
 
 const MAIN = fromFileUrl(new URL("../../main.ts", import.meta.url));
@@ -40,7 +41,7 @@ export async function openProgram(): Promise<Program> {
   Deno.mkdirSync(`${directory}/networks`);
   Deno.writeTextFileSync(`${directory}/bridgewall.conf`, "");
   const argv: Program["argv"] = (words) => [
-    ...[Deno.execPath(), "run", "--quiet", "--no-prompt", "--allow-all", MAIN],
+    ...[Deno.execPath(), "run", "--quiet", ...PERMISSIONS, MAIN],
     ...["--config", `${directory}/bridgewall.conf`, "--state-dir", `${directory}/state`],
     ...words,
   ];

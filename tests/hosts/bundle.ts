@@ -1,15 +1,19 @@
 /** The program as one file, the way it is shipped: it starts in a third of the time. */
 import { fromFileUrl } from "@std/path";
+import { permissionFlags } from "../../platform/permissions.ts";
 import { mustRun } from "./run_program.ts";
 
 /** The root of the project. */
 export const PROJECT = fromFileUrl(new URL("../../", import.meta.url));
 
-/**
- * Flags of Deno: without `--no-prompt` it would wait for an answer where the tests have a terminal, without
- * `--no-code-cache` keep something of a file that is gone after the tests.
- */
-const FLAGS = ["--quiet", "--no-config", "--no-lock", "--no-prompt", "--no-code-cache", "-A"];
+/** What the packaged program may do, and records where tests have them. */
+export const PERMISSIONS: readonly string[] = permissionFlags("linux", [
+  Deno.env.get("TMPDIR") ?? "/tmp",
+  "/dev/shm",
+]);
+
+/** Flags of Deno: without `--no-code-cache` it would keep something of a file that is gone after the tests. */
+const FLAGS = ["--quiet", "--no-config", "--no-lock", "--no-code-cache", ...PERMISSIONS];
 
 /** Made once for each file of tests. */
 let made: Promise<readonly string[]> | undefined;

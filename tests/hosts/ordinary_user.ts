@@ -1,5 +1,5 @@
 /** The program as a user without any privilege runs it, wherever deno and the project are. */
-import { PROJECT } from "./bridgewall.ts";
+import { PERMISSIONS, PROJECT } from "./bundle.ts";
 import { mustRun } from "./run_program.ts";
 
 /** What an unprivileged run needs, readable by everybody. */
@@ -30,7 +30,7 @@ export async function makeOrdinaryUser(): Promise<OrdinaryUser> {
   await mustRun(["cp", "-r", npmCache, `${cache}/npm`]);
   await mustRun(["cp", "-r", ...SOURCES.map((name) => `${PROJECT}${name}`), directory]);
   await mustRun(["chown", "-R", `${NOBODY}:${NOBODY}`, directory]);
-  const program = ["run", "--quiet", "--no-prompt", "--cached-only", "--allow-all"];
+  const program = ["run", "--quiet", "--cached-only", ...PERMISSIONS];
   return {
     argv: (args) => [
       ...DROP_PRIVILEGES,

@@ -11,7 +11,7 @@ import { LockError } from "../../core/host.ts";
 import { RecordError } from "../../core/record/record.ts";
 import { lockFile } from "../../platform/lock.ts";
 import { runCommand } from "../../platform/run_command.ts";
-import { RUN } from "../../platform/started_programs.ts";
+import { RUN } from "../../platform/run_mark.ts";
 import { PROJECT } from "../hosts/bundle.ts";
 import { readLines } from "../hosts/child_process.ts";
 import { mustRun } from "../hosts/run_program.ts";

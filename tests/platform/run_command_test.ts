@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Command, Program } from "../../core/command.ts";
 import { candidatePaths, runCommand } from "../../platform/run_command.ts";
-import { RUN } from "../../platform/started_programs.ts";
+import { RUN } from "../../platform/run_mark.ts";
 
 /** Programs of every Linux in the places where ours are looked for; the type knows only ours. */
 function command(program: string, args?: readonly string[], stdin?: string): Command {

@@ -70,6 +70,8 @@ export function runProgram(machine: Machine, command: Command): CommandResult {
         { ...command, program: programOf(machine, program) },
         machine.variant,
       );
+    case "ps":
+      return DONE;
     case "sysctl":
       return runSysctl(machine, args);
     case "pfctl": {

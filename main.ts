@@ -28,6 +28,7 @@ function open(request: Request, configuration: FoundConfiguration): Context {
   const backend = request.backend ?? configuration.backend;
   const host = openHost({
     ...(stateDirectory === undefined ? {} : { stateDirectory }),
+    stays: request.command === "watch",
     onCommand: (command) => speak.detail(commandTrace(command)),
   });
   return {

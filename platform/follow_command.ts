@@ -1,5 +1,6 @@
 /** Programs that go on, and what they print as they print it. */
 import type { Command } from "../core/command.ts";
+import { printedText } from "./printed_text.ts";
 import { ENVIRONMENT, programPaths } from "./run_command.ts";
 
 /** One that does not end when it is told to is not waited for any longer, in milliseconds. */
@@ -65,10 +66,9 @@ function kill(child: Deno.ChildProcess, signal: Deno.Signal): void {
 const LONGEST = 1 << 20;
 
 async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncIterable<string> {
-  const decoder = new TextDecoder();
   let rest = "";
-  for await (const bytes of stream) {
-    const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+  for await (const piece of printedText(stream)) {
+    const lines = (rest + piece).split("\n");
     rest = lines.pop() ?? "";
     yield* lines;
     if (rest.length > LONGEST) rest = "";

@@ -29,6 +29,8 @@ import { distrustOf } from "./trusted.ts";
 export interface HostOptions {
   /** Where records live; absent: where the platform keeps what is lost at boot, as rules are. */
   readonly stateDirectory?: string;
+  /** True of a program that goes on, as in {@linkcode runCommand}. */
+  readonly stays: boolean;
   /** Called with every command before it runs. */
   readonly onCommand: (command: Command) => void;
 }
@@ -51,13 +53,13 @@ export const STATE_DIRECTORIES: Readonly<Record<Platform, string>> = {
 };
 
 /** Opens it without asking it anything yet. */
-export function openHost({ stateDirectory, onCommand }: HostOptions): Host {
+export function openHost({ stateDirectory, stays, onCommand }: HostOptions): Host {
   const platform = currentPlatform();
   const run: Host["run"] = (command) => {
     onCommand(command);
     return isFileCommand(command)
       ? Promise.resolve(runFileCommand(command))
-      : runCommand(command, directory);
+      : runCommand(command, directory, stays);
   };
   const directory = stateDirectory ?? STATE_DIRECTORIES[platform];
   return {

@@ -1,6 +1,7 @@
 /** The one place that runs programs. */
 import { join } from "@std/path";
 import type { Command, CommandResult, Program } from "../core/command.ts";
+import { allPrinted } from "./printed_text.ts";
 import { RUN, RUN_VARIABLE } from "./run_mark.ts";
 
 /**
@@ -43,13 +44,18 @@ export const SCRIPT_PREFIX = ".script-";
  * for the whole.
  *
  * @param directory Where such a file may be, out of the reach of others.
+ * @param stays True of a program that goes on: it takes a little longer, and keeps no memory for it.
  * @returns Status 127 when no directory has the program, 126 when it may not be run.
  */
-export async function runCommand(command: Command, directory: string): Promise<CommandResult> {
+export async function runCommand(
+  command: Command,
+  directory: string,
+  stays = false,
+): Promise<CommandResult> {
   const { args, stdin } = command;
   const script = stdin === undefined ? undefined : new TextEncoder().encode(stdin);
   if (script === undefined || script.length <= PIPE_BYTES || !args.includes("-")) {
-    return await runWhereverItIs(command);
+    return await runWhereverItIs(command, stays);
   }
   const path = join(directory, `${SCRIPT_PREFIX}${crypto.randomUUID()}`);
   try {
@@ -59,17 +65,21 @@ export async function runCommand(command: Command, directory: string): Promise<C
   }
   try {
     const { program } = command;
-    return await runWhereverItIs({ program, args: args.map((one) => one === "-" ? path : one) });
+    const named = args.map((one) => one === "-" ? path : one);
+    return await runWhereverItIs({ program, args: named }, stays);
   } finally {
     Deno.removeSync(path);
   }
 }
 
 /** The same for a program that is given little, or nothing: no file is made for it. */
-export async function runWhereverItIs(command: Command): Promise<CommandResult> {
+export async function runWhereverItIs(
+  command: Command,
+  stays = false,
+): Promise<CommandResult> {
   for (const path of programPaths(command.program)) {
     try {
-      const result = await runPath(path, command);
+      const result = await runPath(path, command, stays);
       paths.set(command.program, path);
       return result;
     } catch (error) {
@@ -85,7 +95,11 @@ export async function runWhereverItIs(command: Command): Promise<CommandResult> 
   return { status: 127, stdout: "", stderr: `${command.program}: not found` };
 }
 
-async function runPath(path: string, { args, stdin }: Command): Promise<CommandResult> {
+async function runPath(
+  path: string,
+  { args, stdin }: Command,
+  stays: boolean,
+): Promise<CommandResult> {
   const process = new Deno.Command(path, {
     args: [...args],
     stdin: stdin === undefined ? "null" : "piped",
@@ -95,20 +109,22 @@ async function runPath(path: string, { args, stdin }: Command): Promise<CommandR
     // If we are killed, the next command has to know that this one is not done yet.
     env: { ...ENVIRONMENT, [RUN_VARIABLE]: RUN },
   });
-  // Without input there is no need for streams, which take longer than some of the programs.
-  const { code, stdout, stderr } = stdin === undefined
-    ? await process.output()
-    : await runWithInput(process.spawn(), stdin);
-  const decoder = new TextDecoder();
-  return { status: code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
-}
-
-async function runWithInput(child: Deno.ChildProcess, text: string): Promise<Deno.CommandOutput> {
+  // Streams take longer than some of the programs: there are none where there is no need for them.
+  if (stdin === undefined && !stays) {
+    const { code, stdout, stderr } = await process.output();
+    const decoder = new TextDecoder();
+    return { status: code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+  }
+  const child = process.spawn();
   // Output is read while input is written: a child that answers before it has read everything would
   // otherwise wait for us, and we for it.
-  const output = child.output();
-  await writeInput(child.stdin, text);
-  return await output;
+  const [{ code }, stdout, stderr] = await Promise.all([
+    child.status,
+    allPrinted(child.stdout),
+    allPrinted(child.stderr),
+    ...(stdin === undefined ? [] : [writeInput(child.stdin, stdin)]),
+  ]);
+  return { status: code, stdout, stderr };
 }
 
 async function writeInput(pipe: WritableStream<Uint8Array>, text: string): Promise<void> {

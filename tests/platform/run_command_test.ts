@@ -78,6 +78,21 @@ Deno.test("output that is not UTF-8 is no problem", async () => {
   assertMatch(stdout, /^a.b$/);
 });
 
+Deno.test("a program that stays gets the same as one that does not", async () => {
+  const script = "cat; head -c 200000 /dev/zero; printf 'a\\377b'; echo problem >&2; exit 3";
+  const commands = [
+    command("sh", ["-c", script]),
+    command("sh", ["-c", script], "input\n".repeat(50_000)),
+    command("sh", ["-c", "kill -9 $$"]),
+    command("sh", ["-c", "exit 5"], "x".repeat(2_000_000)),
+    command("bridgewall-no-such-program"),
+  ];
+  for (const one of commands) {
+    const expected = await runCommand(one, "/nonexistent");
+    assertEquals(await runCommand(one, "/nonexistent", true), expected);
+  }
+});
+
 Deno.test("programs are looked for in places that only root writes", () => {
   assertEquals(candidatePaths("nft"), [
     "/usr/sbin/nft",

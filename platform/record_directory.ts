@@ -52,6 +52,12 @@ async function refuseProblems<Result>(
     if (!(error instanceof Error) || error instanceof HostError || error instanceof RecordError) {
       throw error;
     }
+    if (error instanceof Deno.errors.NotCapable) {
+      throw new RecordError(
+        `Cannot ${attempt} ${quotedPath(directory)}: this program was not made to write there`,
+        "Leave out `--state-dir`, or name a directory below the one that it has by itself",
+      );
+    }
     throw new RecordError(
       `Cannot ${attempt} ${quotedPath(directory)}: ${printable(error.message)}`,
       error instanceof Deno.errors.PermissionDenied ? AS_ROOT : undefined,

@@ -1,11 +1,11 @@
 /** The program as one file, which is how it is shipped, in a namespace. */
 import { PROJECT } from "../hosts/bridgewall.ts";
-import { PERMISSIONS } from "../hosts/bundle.ts";
+import { permissionFlags, RUN_FLAGS } from "../../dist/launch_flags.ts";
 import { mustRun } from "../hosts/run_program.ts";
 import { definition, testNetwork } from "../hosts/test_network.ts";
 
-/** Flags with which a packaged program starts Deno. */
-const FLAGS = ["--quiet", "--no-config", "--no-lock", "--no-code-cache", ...PERMISSIONS];
+/** Where files are in memory, and open to a program with permissions of its own, as /dev is not. */
+export const MEMORY = "/run";
 
 /** The bundled program with records in memory. */
 export interface Program extends AsyncDisposable {
@@ -29,7 +29,7 @@ export interface Program extends AsyncDisposable {
 
 /** Bundles the program into a directory of its own, which goes with it. */
 export async function bundleProgram(): Promise<Program> {
-  const directory = await Deno.makeTempDir({ dir: "/dev/shm", prefix: "bridgewall-bench-" });
+  const directory = await Deno.makeTempDir({ dir: MEMORY, prefix: "bridgewall-bench-" });
   const bundle = `${directory}/bridgewall.js`;
   await mustRun([
     ...[Deno.execPath(), "bundle", "--quiet", "--config", `${PROJECT}deno.json`],
@@ -39,7 +39,16 @@ export async function bundleProgram(): Promise<Program> {
   await Deno.writeTextFile(empty, "");
   const state = ["--state-dir", `${directory}/state`];
   const argv: Program["argv"] = (args) => [
-    ...[Deno.execPath(), "run", ...FLAGS, bundle, "--quiet", ...state, ...args],
+    ...[
+      Deno.execPath(),
+      "run",
+      ...RUN_FLAGS,
+      ...permissionFlags("linux", [directory]),
+      bundle,
+      "--quiet",
+      ...state,
+      ...args,
+    ],
   ];
   return {
     argv,
@@ -50,7 +59,7 @@ export async function bundleProgram(): Promise<Program> {
         await Deno.writeTextFile(path, definition(benchNetwork(index)));
         return path;
       })),
-    nothing: [Deno.execPath(), "run", ...FLAGS, empty],
+    nothing: [Deno.execPath(), "run", ...RUN_FLAGS, empty],
     [Symbol.asyncDispose]: () => Deno.remove(directory, { recursive: true }),
   };
 }

@@ -1,14 +1,23 @@
 /** How long a command takes, compared with a Deno program that does nothing and the nft it needs. */
+import { bundle } from "../../dist/bundle.ts";
 import { configure, makeNamespace, removeNamespace } from "../hosts/namespace.ts";
 import { mustRun } from "../hosts/run_program.ts";
 import { compare, printTable } from "./measure.ts";
-import { bundleProgram } from "./program.ts";
+import { bundleProgram, MEMORY } from "./program.ts";
 
 const ROUNDS = 30;
 
 /** Prints the table. */
 export async function benchStart(): Promise<void> {
   await using program = await bundleProgram();
+  const shipped = `${await Deno.makeTempDir({ dir: MEMORY, prefix: "bridgewall-shipped-" })}/`;
+  await bundle(shipped);
+  const wrapper = await Deno.readTextFile(`${shipped}bridgewall`);
+  await Deno.writeTextFile(
+    `${shipped}bridgewall`,
+    wrapper.replace("/var/cache/bridgewall", `${shipped}cache`),
+  );
+  await Deno.symlink(Deno.execPath(), `${shipped}deno`);
   const namespace = await makeNamespace("bench");
   try {
     await configure(namespace, ["link add br0 type bridge"]);
@@ -23,6 +32,10 @@ export async function benchStart(): Promise<void> {
         run: () => ignore(mustRun(["nft", "-f", "-"], { namespace, stdin: script })),
       },
       { name: "bridgewall --version", run: () => ignore(program.run(namespace, ["--version"])) },
+      {
+        name: "bridgewall --version, the shipped script",
+        run: () => ignore(mustRun([`${shipped}bridgewall`, "--version"])),
+      },
       { name: "bridgewall plan", run: () => ignore(program.run(namespace, ["plan", file])) },
       {
         name: "bridgewall up",
@@ -39,6 +52,7 @@ export async function benchStart(): Promise<void> {
     ]);
   } finally {
     await removeNamespace(namespace);
+    await Deno.remove(shipped, { recursive: true });
   }
 }
 

@@ -1,6 +1,6 @@
 /** The program as one file, the way it is shipped: it starts in a third of the time. */
 import { fromFileUrl } from "@std/path";
-import { permissionFlags } from "../../platform/permissions.ts";
+import { permissionFlags, RUN_FLAGS } from "../../dist/launch_flags.ts";
 import { mustRun } from "./run_program.ts";
 
 /** The root of the project. */
@@ -9,11 +9,7 @@ export const PROJECT = fromFileUrl(new URL("../../", import.meta.url));
 /** What the packaged program may do, and records where tests have them. */
 export const PERMISSIONS: readonly string[] = permissionFlags("linux", [
   Deno.env.get("TMPDIR") ?? "/tmp",
-  "/dev/shm",
 ]);
-
-/** Flags of Deno: without `--no-code-cache` it would keep something of a file that is gone after the tests. */
-const FLAGS = ["--quiet", "--no-config", "--no-lock", "--no-code-cache", ...PERMISSIONS];
 
 /** Made once for each file of tests. */
 let made: Promise<readonly string[]> | undefined;
@@ -31,5 +27,5 @@ async function bundle(): Promise<readonly string[]> {
     ...[Deno.execPath(), "bundle", "--quiet", "--config", `${PROJECT}deno.json`],
     ...["--output", file, `${PROJECT}main.ts`],
   ]);
-  return [Deno.execPath(), "run", ...FLAGS, file];
+  return [Deno.execPath(), "run", ...RUN_FLAGS, ...PERMISSIONS, file];
 }

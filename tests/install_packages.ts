@@ -18,6 +18,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   firewalld: "firewalld",
   systemd: "busctl",
   python3: "python3",
+  zsh: "zsh",
+  fish: "fish",
 };
 
 /**

@@ -1,4 +1,5 @@
-/** The one list of commands and options: it feeds the parser and the help. */
+/** The one list of commands and options: it feeds the parser, the help and the completions. */
+import { BACKEND_NAMES } from "../firewall_backend.ts";
 
 /** An option, written `--name` or `--name VALUE`. */
 export interface OptionEntry {
@@ -6,6 +7,8 @@ export interface OptionEntry {
   readonly name: string;
   /** What the value stands for; absent: the option has none. */
   readonly value?: string;
+  /** All values that there are; absent: any. */
+  readonly choices?: readonly string[];
   /** What it does, as a line of the help: no capital, no period. */
   readonly help: string;
 }
@@ -16,8 +19,8 @@ export interface CommandEntry {
   readonly name: CommandName;
   /** What stands after the name, for the usage line. */
   readonly operands: string;
-  /** False: none at all. */
-  readonly takesOperands: boolean;
+  /** What can stand there. */
+  readonly operandKind: OperandKind;
   /** What it does, as a line of the help: no capital, no period. */
   readonly summary: string;
   /** Paragraphs for `bridgewall help COMMAND`. */
@@ -27,6 +30,17 @@ export interface CommandEntry {
   /** Whole lines to type, for `bridgewall help COMMAND`. */
   readonly examples: readonly string[];
 }
+
+/**
+ * Nothing; names and files of definitions; names of networks; one of those and then ports; or one of these
+ * words, and then whatever it takes.
+ */
+export type OperandKind =
+  | "nothing"
+  | "definitions"
+  | "networks"
+  | "a network and ports"
+  | readonly string[];
 
 /** The words after `bridgewall`. */
 export type CommandName =
@@ -40,7 +54,11 @@ export type CommandName =
   | "publish"
   | "unpublish"
   | "masquerade"
-  | "backends";
+  | "backends"
+  | "completions";
+
+/** The shells that can be told what may be typed. */
+export const SHELLS = ["bash", "zsh", "fish"] as const;
 
 const ALL: OptionEntry = { name: "all", help: "take all networks" };
 
@@ -49,6 +67,7 @@ export const GLOBAL_OPTIONS: readonly OptionEntry[] = [
   {
     name: "backend",
     value: "NAME",
+    choices: BACKEND_NAMES,
     help: "firewalld, nftables, iptables or pf; without it the first usable one",
   },
   { name: "config", value: "FILE", help: "read this configuration; networks/ stands beside it" },
@@ -77,7 +96,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "up",
     operands: "NETWORK...",
-    takesOperands: true,
+    operandKind: "definitions",
     summary: "install the firewall of networks",
     details: [
       NETWORK_HELP,
@@ -91,7 +110,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "down",
     operands: "NETWORK...",
-    takesOperands: true,
+    operandKind: "networks",
     summary: "take it back, from the record",
     details: [ACTIVE_HELP, "A network that is not active is no error."],
     options: [{ ...ALL, help: "all active networks" }],
@@ -100,7 +119,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "reload",
     operands: "[NETWORK...]",
-    takesOperands: true,
+    operandKind: "networks",
     summary: "remove and install again in one step",
     details: [
       ACTIVE_HELP + " Without one, all active networks are meant.",
@@ -114,7 +133,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "plan",
     operands: "NETWORK...",
-    takesOperands: true,
+    operandKind: "definitions",
     summary: "print what up would run; needs no root, changes nothing",
     details: [
       NETWORK_HELP,
@@ -126,7 +145,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     options: [
       { ...ALL, help: "all networks of the configuration directory" },
       { name: "explain", help: "say in sentences what the networks may do" },
-      { name: "platform", value: "NAME", help: "plan for a machine that runs linux or freebsd" },
+      {
+        name: "platform",
+        value: "NAME",
+        choices: ["linux", "freebsd"],
+        help: "plan for a machine that runs linux or freebsd",
+      },
       {
         name: "default-interface",
         value: "NAME",
@@ -142,7 +166,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "status",
     operands: "[NETWORK...]",
-    takesOperands: true,
+    operandKind: "networks",
     summary: "show the active networks and their traffic",
     details: [ACTIVE_HELP + " Without one, all are shown."],
     options: [{ ...ALL, help: "all active networks" }],
@@ -151,7 +175,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "check",
     operands: "[NETWORK...]",
-    takesOperands: true,
+    operandKind: "networks",
     summary: "compare the live ruleset with the records; exit 3 on drift",
     details: [ACTIVE_HELP + " Without one, all are checked.", "Every difference is named."],
     options: [{ ...ALL, help: "all active networks" }],
@@ -160,7 +184,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "watch",
     operands: "",
-    takesOperands: false,
+    operandKind: "nothing",
     summary: "stay, and put back what somebody removes",
     details: [
       "Notices within a second that rules of active networks were removed or changed, and makes them " +
@@ -174,7 +198,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "publish",
     operands: "NETWORK SPEC...",
-    takesOperands: true,
+    operandKind: "a network and ports",
     summary: "lead ports of the host to guests of an active network",
     details: [
       "A SPEC is [HOST-ADDRESS:]PORT[-PORT]:GUEST-ADDRESS[:PORT]/tcp, or /udp or /sctp: without " +
@@ -192,7 +216,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "unpublish",
     operands: "NETWORK SPEC...",
-    takesOperands: true,
+    operandKind: "a network and ports",
     summary: "take published ports back",
     details: [
       "A SPEC is what `publish` takes, or its beginning: [HOST-ADDRESS:]PORT[-PORT]/tcp. " +
@@ -207,7 +231,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "masquerade",
     operands: "add|remove|list [PREFIX...]",
-    takesOperands: true,
+    operandKind: ["add", "remove", "list"],
     summary: "translate what leaves prefixes that belong to no network",
     details: [
       "For containers, VPNs and whatever else is behind this host without a definition. Packets " +
@@ -224,11 +248,24 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "backends",
     operands: "",
-    takesOperands: false,
+    operandKind: "nothing",
     summary: "list the backends this host can use, and why no others",
     details: [],
     options: [],
     examples: ["bridgewall backends --json"],
+  },
+  {
+    name: "completions",
+    operands: "bash|zsh|fish",
+    operandKind: SHELLS,
+    summary: "print what makes a shell complete these words",
+    details: [
+      "Packages bring it along. By hand: for bash into /usr/share/bash-completion/completions/bridgewall, " +
+      "for zsh into _bridgewall in a directory of $fpath, for fish into " +
+      "~/.config/fish/completions/bridgewall.fish.",
+    ],
+    options: [],
+    examples: ["bridgewall completions bash > /usr/share/bash-completion/completions/bridgewall"],
   },
 ];
 

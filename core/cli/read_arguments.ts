@@ -96,7 +96,7 @@ export function readArguments(words: readonly string[]): Wish {
   const entry = findCommand(wanted);
   refuseForeignOptions(entry, values);
   const [operand] = operands;
-  if (!entry.takesOperands && operand !== undefined) {
+  if (entry.operandKind === "nothing" && operand !== undefined) {
     throw new UsageError(
       `Cannot take ${quoted(operand)}: \`bridgewall ${entry.name}\` has no operands`,
       `See \`bridgewall ${entry.name} --help\``,

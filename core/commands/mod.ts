@@ -2,6 +2,7 @@
 import { namedBackend } from "../choose_backend.ts";
 import type { Request } from "../cli/read_arguments.ts";
 import { check } from "./check.ts";
+import { completions } from "./completions.ts";
 import type { CommandOutput } from "./context.ts";
 import { down } from "./down.ts";
 import { listBackends } from "./list_backends.ts";
@@ -61,5 +62,7 @@ export async function runCommandOf(
       return await masquerade(context, operands);
     case "backends":
       return await listBackends(context);
+    case "completions":
+      return completions(operands);
   }
 }

@@ -90,8 +90,8 @@ Deno.test("a backend that this program does not have exits with 4", async () => 
 
 Deno.test("every command refuses a backend that this program does not have", async () => {
   await using program = await openProgram();
-  for (const { name, takesOperands } of COMMANDS) {
-    const operands = takesOperands ? ["lan"] : [];
+  for (const { name, operandKind } of COMMANDS) {
+    const operands = operandKind !== "nothing" ? ["lan"] : [];
     const { code, stdout, stderr } = await program.run([name, "--backend=bogus", ...operands]);
     assertEquals([code, stdout], [4, ""], `${name}: ${stderr}`);
     assertStringIncludes(stderr, 'error: Cannot use the backend "bogus"');

@@ -18,6 +18,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   firewalld: "firewalld",
   systemd: "busctl",
   python3: "python3",
+  "groff-base": "groff",
+  "man-db": "man",
   zsh: "zsh",
   fish: "fish",
 };

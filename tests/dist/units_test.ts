@@ -1,11 +1,10 @@
 /** The units of systemd: what it says of them, and that what they leave of root's rights is enough. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { bundle } from "../../dist/bundle.ts";
 import { manPage } from "../../dist/man_page.ts";
 import { PROJECT } from "../hosts/bundle.ts";
-import { makeNamespace, removeNamespace } from "../hosts/namespace.ts";
 import { hostTest } from "../hosts/requirements.ts";
 import { run } from "../hosts/run_program.ts";
+import { ship } from "./shipped.ts";
 
 const UNITS = ["bridgewall.service", "bridgewall-watch.service"] as const;
 
@@ -55,45 +54,26 @@ Deno.test("at boot networks come up after all that flushes rules, and before gue
   }
 });
 
-const DEFINITION = "<network><name>default</name><forward mode='nat'/><bridge name='virbr0'/>" +
-  "<ip address='192.168.122.1' prefix='24'/></network>";
-
-const APART = 'mount -t tmpfs none /run && mount -t tmpfs none /var/cache && exec "$@"';
-
 for (const backend of ["nftables", "iptables"]) {
   hostTest({
     name: `what the units leave of root's rights is enough for ${backend}`,
     tools: ["iptables", "setpriv", "unshare", "mount"],
     body: async () => {
-      const directory = await Deno.makeTempDir({ prefix: "bridgewall-units-" });
-      const namespace = await makeNamespace("units");
-      try {
-        await bundle(`${directory}/`);
-        await Deno.symlink(Deno.execPath(), `${directory}/deno`);
-        await Deno.writeTextFile(`${directory}/default.xml`, DEFINITION);
-        const kept = UNITS.map((name) => valuesOf(read(name), "CapabilityBoundingSet"));
-        assertEquals(kept[0], kept[1]);
-        const set = (kept[0] ?? []).map((name) => `,+${name.toLowerCase().replace("cap_", "")}`);
-        const program = `${directory}/bridgewall`;
-        const script = [
-          `${program} up --backend=${backend} ${directory}/default.xml`,
-          `${program} publish default 8080:192.168.122.9:80/tcp`,
-          `${program} check`,
-          `{ timeout --signal=TERM 3 ${program} watch || [ $? = 124 ]; }`,
-          `${program} down --all`,
-        ].join(" && ");
-        const { code, stdout, stderr } = await run([
-          ...["unshare", "--mount", "--propagation", "private", "sh", "-c", APART, "sh"],
-          ...["setpriv", "--no-new-privs", `--bounding-set=-all${set.join("")}`],
-          ...["--inh-caps=-all", "sh", "-c", script],
-        ], { namespace });
-        assertEquals(code, 0, stderr);
-        assertStringIncludes(stdout, "Watching\n");
-        assertStringIncludes(stderr, 'Network "default" is down\n');
-      } finally {
-        await removeNamespace(namespace);
-        await Deno.remove(directory, { recursive: true });
-      }
+      await using shipped = await ship();
+      const { program, definition } = shipped;
+      const kept = UNITS.map((name) => valuesOf(read(name), "CapabilityBoundingSet"));
+      assertEquals(kept[0], kept[1]);
+      const set = (kept[0] ?? []).map((name) => `,+${name.toLowerCase().replace("cap_", "")}`);
+      const { code, stdout, stderr } = await shipped.run([
+        `${program} up --backend=${backend} ${definition}`,
+        `${program} publish default 8080:192.168.122.9:80/tcp`,
+        `${program} check`,
+        `{ timeout --signal=TERM 3 ${program} watch || [ $? = 124 ]; }`,
+        `${program} down --all`,
+      ], ["setpriv", "--no-new-privs", `--bounding-set=-all${set.join("")}`, "--inh-caps=-all"]);
+      assertEquals(code, 0, stderr);
+      assertStringIncludes(stdout, "Watching\n");
+      assertStringIncludes(stderr, 'Network "default" is down\n');
     },
   });
 }

@@ -9,7 +9,8 @@ import { emptyWorld, startProcess } from "../support/model_host.ts";
 import { describePacket } from "../support/packets/packet.ts";
 import { POLICY } from "../support/packets/verdict.ts";
 import type { Wire } from "../support/packets/wire.ts";
-import { type Case, CASES, type Sending, UPLINKS } from "./arbitrary_traffic.ts";
+import type { Sending } from "../support/packets/world.ts";
+import { type Case, CASES, UPLINKS } from "./arbitrary_traffic.ts";
 import { type Kernel, openKernel } from "./open_kernel.ts";
 import { originOf, problemOf, verdictOn } from "./packet_problems.ts";
 import { BRIDGES, giveAddresses, hostOf, openHost } from "./packet_scene.ts";
@@ -71,7 +72,7 @@ for (const backend of [NFTABLES, ...IPTABLES]) {
       const met: Met = { sentences: new Set(), packets: 0 };
       await fc.assert(
         fc.asyncProperty(CASES, (one) => compare(kernel, backend, wire, one, met)),
-        { numRuns: 100 },
+        { numRuns: 120 },
       );
       // Else it would be about packets that nothing is said about.
       assertEquals(Object.values(POLICY).filter((sentence) => !met.sentences.has(sentence)), []);

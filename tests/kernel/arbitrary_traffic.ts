@@ -18,13 +18,13 @@ import {
 } from "../support/packets/arbitrary_packets.ts";
 import { packetsToItself, packetsToPorts } from "../support/packets/arbitrary_ports.ts";
 import { type Packet, packet, PROTOCOLS } from "../support/packets/packet.ts";
-import { type Entry, type Uplink, wayTo, type World } from "../support/packets/world.ts";
-
-/** A packet that comes to the host. */
-export interface Sending {
-  readonly entry: Entry;
-  readonly sent: Packet;
-}
+import {
+  type Entry,
+  type Sending,
+  type Uplink,
+  wayTo,
+  type World,
+} from "../support/packets/world.ts";
 
 /** A host with networks, and packets of which each meets a host that knows of no connection. */
 export interface Case {
@@ -68,9 +68,9 @@ function uplink(
 /** How the packet differs from one of IPv4 that begins a connection. */
 const TWISTS = fc.record({
   family: fc.constantFrom(...FAMILIES),
-  sctp: fc.boolean(),
+  sctp: fc.constantFrom(false, false, false, true),
   // Of the others conntrack takes the first for the middle of a connection, the rest for nonsense.
-  flags: fc.constantFrom("S", "S", "S", "S", "A", "R", "FS"),
+  flags: fc.constantFrom("S", "S", "A", "R", "FS"),
 });
 
 function twisted(
@@ -116,8 +116,28 @@ function inIpv4(policy: FilteredPolicy): FilteredPolicy {
   return { ...policy, families };
 }
 
-function enters(entry: Entry, sent: fc.Arbitrary<Packet>): fc.Arbitrary<Sending> {
-  return fc.tuple(sent, TWISTS).map(([one, twist]) => ({ entry, sent: twisted(one, twist) }));
+function enters(
+  entry: Entry,
+  sent: fc.Arbitrary<Packet>,
+  twists: typeof TWISTS = TWISTS,
+): fc.Arbitrary<Sending> {
+  return fc.tuple(sent, twists).map(([one, twist]) => ({ entry, sent: twisted(one, twist) }));
+}
+
+/** What no connection begins with, and nothing translates. */
+const NONSENSE: typeof TWISTS = fc.record({
+  family: fc.constantFrom(...FAMILIES),
+  sctp: fc.constant(false),
+  flags: fc.constantFrom("R", "FS"),
+});
+
+/** What a DHCP client sends that has no address yet (RFC 2131). */
+const DISCOVERY = fc.constant(packet("udp", "0.0.0.0:68", "255.255.255.255:67"));
+
+function tcp(from: Addresses, to: Addresses): fc.Arbitrary<Packet> {
+  return fc.tuple(from, to).map(([source, destination]) =>
+    packet("tcp", `${source}:30000`, `${destination}:80`)
+  );
 }
 
 function sendingsTo(world: World): fc.Arbitrary<Sending> {
@@ -144,24 +164,28 @@ function sendingsTo(world: World): fc.Arbitrary<Sending> {
     const inner = oneOf(...own.families.length === 0 ? STRANGERS : inside(own));
     return fc.oneof({ weight: 4, arbitrary: inner }, all);
   };
-  const goals = [...Object.values(OUTSIDE), guests, guests, ofHost, all, everybody];
+  const goals = [...Object.values(OUTSIDE), guests, guests, guests, ofHost, all, everybody];
   const more = [
     ...pairs.flatMap(({ policy, own }) =>
       goals.map((to) => enters({ kind: "guest", policy }, packets(from(own), to)))
     ),
-    ...pairs.flatMap(({ policy }) =>
-      enters(
-        { kind: "guest", policy },
-        fc.constant(packet("udp", "0.0.0.0:68", "255.255.255.255:67")),
-      )
+    ...pairs.map(({ policy, own }) =>
+      enters({ kind: "guest", policy }, tcp(from(own), outside), NONSENSE)
     ),
+    ...pairs.flatMap(({ policy, own }) =>
+      pairs.filter((other) => other.policy !== policy && guestsOf(other.own).length > 0)
+        .map((other) =>
+          enters({ kind: "guest", policy }, packets(from(own), oneOf(...guestsOf(other.own))))
+        )
+    ),
+    ...policies.slice(0, 1).map((policy) => enters({ kind: "guest", policy }, DISCOVERY)),
     ...uplinks.flatMap(({ name }) => {
       const known = OUTSIDE[name] ?? outside;
       return [guests, guests, outside, all].map((to) =>
         enters({ kind: "uplink", name }, packets(fc.oneof(known, known, all), to))
       );
     }),
-    ...[guests, outside].map((to) => enters({ kind: "host" }, packets(ofHost, to))),
+    ...[guests, outside, outside].map((to) => enters({ kind: "host" }, packets(ofHost, to))),
   ];
   const ports = pairs.flatMap(({ own }) => sendingsToPorts(pairs, own, hosts, from));
   return ports.length === 0
@@ -204,6 +228,7 @@ export const CASES: fc.Arbitrary<Case> = fc.record({
     minLength: 1,
     maxLength: MAXIMUM,
     selector: ({ name }) => name,
+    size: "max",
   }),
   families: fc.array(
     fc.constantFrom(["ipv4"], FAMILIES, FAMILIES, ["ipv6"]) as fc.Arbitrary<readonly Family[]>,

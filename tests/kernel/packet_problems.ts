@@ -10,10 +10,10 @@ import {
   isForAll,
   isHosts,
   isSame,
+  type Sending,
   wayTo,
   type World,
 } from "../support/packets/world.ts";
-import type { Sending } from "./arbitrary_traffic.ts";
 import { cableOf, type Scene, sendError, sendPacket, told } from "./packet_scene.ts";
 
 type Arrives = Extract<Verdict, { readonly kind: "arrives" }>;

@@ -17,16 +17,13 @@ import {
   STRANGERS,
 } from "../../support/packets/arbitrary_packets.ts";
 import { packetsToItself, packetsToPorts } from "../../support/packets/arbitrary_ports.ts";
-import { wayTo } from "../../support/packets/world.ts";
+import { type Sending as PlainSending, wayTo } from "../../support/packets/world.ts";
 import type { Entry, World } from "./oracle_world.ts";
 import { RELEASES } from "./releases.ts";
 import { BRIDGE_SETTINGS, MAIN_RULESETS } from "./scene.ts";
 
 /** A packet that comes to the host. */
-export interface Sending {
-  readonly entry: Entry;
-  readonly sent: Packet;
-}
+export type Sending = PlainSending<Entry>;
 
 /** A host with networks, and packets that each come to a host where nothing has been sent yet. */
 export interface Case {

@@ -8,6 +8,7 @@ import {
   type Subnet,
 } from "../../../core/address.ts";
 import { isLoopback } from "../../../core/network/published_port.ts";
+import type { Packet } from "./packet.ts";
 import type { FamilyPolicy, FilteredPolicy } from "../../../core/policy/policy.ts";
 
 /** An interface that leads to the outside. */
@@ -33,6 +34,12 @@ export type Entry =
   | { readonly kind: "guest"; readonly policy: FilteredPolicy }
   | { readonly kind: "uplink"; readonly name: string }
   | { readonly kind: "host" };
+
+/** A packet that comes to the host. */
+export interface Sending<How = Entry> {
+  readonly entry: How;
+  readonly sent: Packet;
+}
 
 /** Where a router finds the address: `host`, or the interface that leads to it. */
 export function wayTo(world: World, address: IpAddress): string {

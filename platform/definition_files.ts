@@ -41,7 +41,10 @@ function readDefinition(
   argument: string,
   user: number | null,
 ): DefinitionText {
-  if (argument === "-") return { text: readText(Deno.stdin, "-"), file: "-" };
+  // Deno opens the second of them to nobody who may do less than everything.
+  if (["-", "/dev/stdin"].includes(argument)) {
+    return { text: readText(Deno.stdin, argument), file: argument };
+  }
   const path = isPath(argument) ? argument : join(directory, `${argument}.xml`);
   if (!isPath(argument)) refuseUntrusted(path, user);
   try {

@@ -50,7 +50,7 @@ hostTest({
   body: async () => {
     const seed = Number(Deno.env.get("BRIDGEWALL_DAY") ?? SEED);
     await using place = await makeHost(NETWORKS);
-    const directory = await Deno.makeTempDir({ dir: "/dev/shm", prefix: "bridgewall-day-" });
+    const directory = await Deno.makeTempDir({ prefix: "bridgewall-day-" });
     place.atEnd.defer(() => Deno.remove(directory, { recursive: true }));
     const onHost = await chooseVariant(directory, "nft");
     const day = await openDay(place.host, directory, randomNumbers(seed), onHost);

@@ -84,7 +84,7 @@ const EDITS: readonly Edit[] = [
   ],
   [
     "nat",
-    [`-D POSTROUTING ${JUMP} BRIDGEWALL_MASQ`, `-I POSTROUTING ${JUMP} BRIDGEWALL_MASQ`],
+    ["-D", "-I"].map((verb) => `${verb} POSTROUTING ! -o lo ${JUMP} BRIDGEWALL_MASQ`),
     "The jumps from POSTROUTING to our chains are in another order",
   ],
   [

@@ -44,10 +44,11 @@ function resetLines(name: string, table: SavedTable): readonly (readonly string[
   ];
 }
 
-function isJump(words: readonly string[], { match, verdict }: Rule): boolean {
-  const comment = words.indexOf("--comment");
-  const bare = words.filter((_, index) =>
-    comment === -1 || index < comment - 2 || index > comment + 1
-  );
-  return bare.join(" ") === [...match, ...verdict].join(" ");
+/** One of ours, or of another version of this program: that says what we say, whatever it matches. */
+function isJump(words: readonly string[], { match, comment, verdict }: Rule): boolean {
+  const at = words.indexOf("--comment");
+  const bare = words.filter((_, index) => at === -1 || index < at - 2 || index > at + 1);
+  const leads = words.slice(-verdict.length).join(" ") === verdict.join(" ");
+  return bare.join(" ") === [...match, ...verdict].join(" ") ||
+    (leads && at !== -1 && words[at + 1] === comment);
 }

@@ -76,6 +76,10 @@ const DAMAGE: Readonly<Record<string, readonly string[]>> = {
     "-I FORWARD -m comment --comment bridgewall -j BRIDGEWALL_TO",
   ],
   "jumps are gone": ["-D FORWARD -m comment --comment bridgewall -j BRIDGEWALL_FROM"],
+  "another version of this program made the jumps": [
+    "-D FORWARD -m comment --comment bridgewall -j BRIDGEWALL_FROM",
+    "-I FORWARD -i eth0 -m comment --comment bridgewall -j BRIDGEWALL_FROM",
+  ],
   "rules of somebody stand in our chains": [
     "-A BRIDGEWALL_LET -i eth0 -j DROP",
     "-I BWALL_FROM_virbr0 -j DOCKER",

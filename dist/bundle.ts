@@ -9,7 +9,8 @@ import { wrapperText } from "./wrapper.ts";
 /** Where everything that is built stands, beside its sources. */
 export const DIST: string = fromFileUrl(new URL(".", import.meta.url));
 
-const PROJECT = fromFileUrl(new URL("..", import.meta.url));
+/** The root of the project. */
+export const PROJECT: string = fromFileUrl(new URL("..", import.meta.url));
 
 /**
  * Runs deno to its end, with our own output.

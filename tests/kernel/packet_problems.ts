@@ -1,6 +1,6 @@
 /** What a kernel does with a packet, held against what the policies say. */
 import type { Family } from "../../core/address.ts";
-import { verdictOf } from "../support/packets/decide.ts";
+import { letsIn, verdictOf } from "../support/packets/decide.ts";
 import { describePacket, type Packet, PROTOCOLS, replyTo } from "../support/packets/packet.ts";
 import type { Verdict } from "../support/packets/verdict.ts";
 import type { Arrival } from "../support/packets/wire.ts";
@@ -137,13 +137,17 @@ async function problemOfStranger(
   const at = policies.find(({ bridge }) => one !== undefined && cableOf(bridge) === one.at);
   if (one === undefined || at === undefined) return undefined;
   const answers = await sendPacket(scene, at.bridge, replyTo(one.packet), false);
+  // A published port answers whoever lets it in; what it says comes from the host.
+  const isPublished = !isSame(one.packet.destination, sent.destination);
   const misled = answers.find(({ at: where, isError, packet: { source, destination } }) => {
-    const isElsewhere = policies.some(({ bridge }) =>
+    const victim = policies.find(({ bridge }) =>
       cableOf(bridge) === where && bridge !== originOf(entry)
     );
+    if (victim === undefined || isError) return false;
+    if (isPublished) return !letsIn(victim, destination, at.bridge);
     const asked = { ...replyTo(sent), flags: sent.flags, icmp: sent.icmp, source, destination };
     const verdict = verdictOn(scene.world, { entry: { kind: "guest", policy: at }, sent: asked });
-    return isElsewhere && !isError && verdict.kind !== "arrives";
+    return verdict.kind !== "arrives";
   });
   return misled === undefined ? undefined : `its answer goes to somebody else: ${told(misled)}`;
 }

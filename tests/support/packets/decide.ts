@@ -118,7 +118,7 @@ const OPEN = {
 } as const;
 
 /** Whether others open connections to the guest, coming by that interface. */
-function letsIn(policy: FilteredPolicy, guest: IpAddress, by: string): boolean {
+export function letsIn(policy: FilteredPolicy, guest: IpAddress, by: string): boolean {
   const forwarding = familyOf(policy, guest.family)?.forwarding;
   return forwarding?.direction === "both" && (forwarding.device ?? by) === by;
 }

@@ -2,18 +2,16 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { down } from "../../core/commands/down.ts";
-import { up } from "../../core/commands/up.ts";
 import { type BackendUnderTest, IPTABLES, NFTABLES } from "../hosts/backends.ts";
 import { hostTest } from "../hosts/requirements.ts";
-import { emptyWorld, startProcess } from "../support/model_host.ts";
 import { describePacket } from "../support/packets/packet.ts";
 import { POLICY } from "../support/packets/verdict.ts";
 import type { Wire } from "../support/packets/wire.ts";
 import type { Sending } from "../support/packets/world.ts";
-import { type Case, CASES, UPLINKS } from "./arbitrary_traffic.ts";
+import { type Case, CASES } from "./arbitrary_traffic.ts";
 import { type Kernel, openKernel } from "./open_kernel.ts";
 import { originOf, problemOf, verdictOn } from "./packet_problems.ts";
-import { BRIDGES, giveAddresses, hostOf, openHost } from "./packet_scene.ts";
+import { bringUp, openHost } from "./packet_scene.ts";
 
 function described({ definitions, world }: Case, sending: Sending, problem: string): string {
   const { because, ...verdict } = verdictOn(world, sending);
@@ -43,12 +41,7 @@ async function compare(
   one: Case,
   met: Met,
 ): Promise<void> {
-  const names = Object.fromEntries(one.definitions.map((text, index) => [`${index}.xml`, text]));
-  const world = emptyWorld({ interfaces: [...BRIDGES, ...UPLINKS.map(({ name }) => name)] });
-  const { context: model } = startProcess(world, names, undefined, backend.backend);
-  const context = { ...model, host: { ...model.host, run: hostOf(kernel, backend).run } };
-  await giveAddresses(kernel, one.world);
-  await up(context, { names: Object.keys(names), all: false });
+  const context = await bringUp(kernel, backend, one.world, one.definitions);
   try {
     const scene = { wire, world: one.world, count: () => met.packets++ };
     for (const sending of one.sendings) {

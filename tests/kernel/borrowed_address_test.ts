@@ -1,22 +1,12 @@
 /** Whose address is borrowed has nothing to fear from it: no answer gets to them. */
 import { assertEquals } from "@std/assert";
-import { up } from "../../core/commands/up.ts";
 import { IPTABLES, NFTABLES } from "../hosts/backends.ts";
 import { hostTest } from "../hosts/requirements.ts";
-import { emptyWorld, startProcess } from "../support/model_host.ts";
 import { policyOf } from "../support/packets/arbitrary_packets.ts";
 import { describePacket, packet, replyTo } from "../support/packets/packet.ts";
 import { UPLINKS } from "./arbitrary_traffic.ts";
 import { openKernel } from "./open_kernel.ts";
-import {
-  BRIDGES,
-  cableOf,
-  giveAddresses,
-  hostOf,
-  openHost,
-  sendPacket,
-  told,
-} from "./packet_scene.ts";
+import { bringUp, cableOf, openHost, sendPacket, told } from "./packet_scene.ts";
 
 /** Networks that let others in, that translate, and that let nobody out. */
 const DEFINITIONS = ["route", "nat", "isolated"].map((mode, number) =>
@@ -44,14 +34,8 @@ for (const backend of [NFTABLES, ...IPTABLES]) {
     body: async () => {
       await using kernel = await openKernel();
       await using wire = await openHost(kernel);
-      const definitions = Object.fromEntries(DEFINITIONS.map((text, index) => [index, text]));
-      const host = emptyWorld({ interfaces: BRIDGES });
-      const { context } = startProcess(host, definitions, undefined, backend.backend);
       const world = { policies: DEFINITIONS.map(policyOf), uplinks: UPLINKS };
-      await giveAddresses(kernel, world);
-      const names = { names: Object.keys(definitions), all: false };
-      const { run } = hostOf(kernel, backend);
-      await up({ ...context, host: { ...context.host, run } }, names);
+      await bringUp(kernel, backend, world, DEFINITIONS);
       let number = 0;
       const scene = { wire, world, count: () => number++ };
       for (const [by, from, to, bridge] of BORROWED) {

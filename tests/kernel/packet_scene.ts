@@ -1,9 +1,12 @@
 /** A Linux host whose cables are in the hands of a test, and what comes out of them. */
 import { contains, formatAddress, formatSubnet } from "../../core/address.ts";
+import type { Context } from "../../core/commands/context.ts";
+import { up } from "../../core/commands/up.ts";
 import type { BackendUnderTest } from "../hosts/backends.ts";
 import { showBridged } from "../hosts/bridged_to_firewall.ts";
 import { configure } from "../hosts/namespace.ts";
 import { mustRun } from "../hosts/run_program.ts";
+import { emptyWorld, startProcess } from "../support/model_host.ts";
 import { describePacket, type Packet } from "../support/packets/packet.ts";
 import { type Arrival, layCables, type Wire } from "../support/packets/wire.ts";
 import type { World } from "../support/packets/world.ts";
@@ -49,7 +52,7 @@ export async function openHost(kernel: Kernel): Promise<Wire> {
 }
 
 /** Gives the bridges what whoever makes bridges gives them. */
-export async function giveAddresses({ namespace }: Kernel, { policies }: World): Promise<void> {
+async function giveAddresses({ namespace }: Kernel, { policies }: World): Promise<void> {
   const lines = policies.flatMap(({ bridge, families }) =>
     families.flatMap(({ subnets, hostAddresses }) =>
       subnets.flatMap((one) => {
@@ -115,8 +118,33 @@ export function told({ packet, at, isError }: Arrival): string {
   return `${isError ? "an error " : ""}${describePacket(packet)} at ${at}`;
 }
 
+/**
+ * Brings the networks up with the backend, on bridges that have their addresses.
+ *
+ * @returns What takes them down again needs.
+ */
+export async function bringUp(
+  kernel: Kernel,
+  backend: BackendUnderTest,
+  world: World,
+  definitions: readonly string[],
+): Promise<Context> {
+  const files = Object.fromEntries(definitions.map((text, index) => [`${index}.xml`, text]));
+  const interfaces = [...BRIDGES, ...UPLINKS.map(({ name }) => name)];
+  const { context: model } = startProcess(
+    emptyWorld({ interfaces }),
+    files,
+    undefined,
+    backend.backend,
+  );
+  const context = { ...model, host: { ...model.host, run: hostOf(kernel, backend).run } };
+  await giveAddresses(kernel, world);
+  await up(context, { names: Object.keys(files), all: false });
+  return context;
+}
+
 /** The kernel with the `iptables` under test; connections are forgotten anyway. */
-export function hostOf(kernel: Kernel, { variant }: BackendUnderTest): Kernel {
+function hostOf(kernel: Kernel, { variant }: BackendUnderTest): Kernel {
   const iptables = variant === undefined ? "iptables" : `iptables-${variant}`;
   return {
     ...kernel,

@@ -11,7 +11,7 @@ import { publishedPort } from "../../support/packets/published.ts";
 import { POLICY, type Verdict } from "../../support/packets/verdict.ts";
 import {
   HOST,
-  isForAll,
+  isForEverybody,
   isHostsOn,
   isIn,
   isSame,
@@ -100,19 +100,11 @@ function toHost(
   if (isOpen && (isHosts || !isIn(policy, sent.source))) return open(DIFFERENCES.members);
   if (!maySpeak(policy, sent)) return stops(POLICY.foreign);
   const { destination } = sent;
-  const isNear = own === undefined || isIn(policy, destination) || isGroup(world, destination);
+  const isNear = own === undefined || isIn(policy, destination) || isForEverybody(destination);
   if (!isNear && isHosts) return stops(DIFFERENCES.disguised);
   if (world.seesLocal && isHosts) return open(DIFFERENCES.hostAddress);
   const isFar = own?.forwarding.direction === "none" && !isNear;
   return isFar ? stops(DIFFERENCES.isolatedHost) : arrives(HOST, POLICY.host);
-}
-
-/** Whether it is for everybody, and not for those of one link alone. */
-function isGroup(world: World, destination: Packet["destination"]): boolean {
-  return isForAll(
-    { ...world, policies: [], uplinks: [{ ...world.uplinks[0], links: [] }] },
-    destination,
-  );
 }
 
 function amongGuests(world: World, policy: FilteredPolicy, sent: Packet): Verdict {
@@ -124,7 +116,7 @@ function amongGuests(world: World, policy: FilteredPolicy, sent: Packet): Verdic
     .some((owner) => owner !== undefined && owner !== policy);
   if (isOthers) return open(DIFFERENCES.taken);
   const isKnown = isIn(policy, source) &&
-    (isIn(policy, destination) || isGroup(world, destination));
+    (isIn(policy, destination) || isForEverybody(destination));
   const isGuests = isKnown && ![source, destination].some((end) => isHostsOn(policy, end));
   if (sees.members && !isGuests) return open(DIFFERENCES.members);
   if (isKnown) return arrives(at, POLICY.neighbours);

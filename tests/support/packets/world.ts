@@ -73,13 +73,18 @@ export function isHostsOn(policy: FilteredPolicy, address: IpAddress): boolean {
  */
 export function isForAll({ policies, uplinks }: World, address: IpAddress): boolean {
   const links = [...policies.flatMap(linksOf), ...uplinks.flatMap((one) => one.links)];
-  return EVERYBODY.some((one) => contains(one, address)) || links.some((link) => {
+  return isForEverybody(address) || links.some((link) => {
     if (link.family !== address.family) return false;
     const { start, end } = rangeOf(link);
     return link.family === "ipv4"
       ? link.prefix <= 30 && isSame(end, address)
       : link.prefix <= 126 && isSame(start, address);
   });
+}
+
+/** Whether it is for everybody or a group, and not for those of one link alone. */
+export function isForEverybody(address: IpAddress): boolean {
+  return EVERYBODY.some((one) => contains(one, address));
 }
 
 const EVERYBODY = ["255.255.255.255/32", "224.0.0.0/4", "ff00::/8"].flatMap((text) =>

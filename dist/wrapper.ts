@@ -1,4 +1,5 @@
 /** The script that starts the bundle. */
+import { shellWord } from "../core/shell_word.ts";
 import { VERSION } from "../core/version.ts";
 import { permissionFlags, RUN_FLAGS, type System } from "./launch_flags.ts";
 
@@ -7,7 +8,9 @@ import { permissionFlags, RUN_FLAGS, type System } from "./launch_flags.ts";
  * beside it, else by that of the system, and reads nothing of the caller's directories.
  */
 export function wrapperText(system: System): string {
-  const flags = [...RUN_FLAGS, ...permissionFlags(system)].map((flag) => `  ${quoted(flag)} \\\n`);
+  const flags = [...RUN_FLAGS, ...permissionFlags(system)].map((flag) =>
+    `  ${shellWord(flag)} \\\n`
+  );
   return `#!/bin/sh
 # Starts bridgewall ${VERSION}, which stands beside this file.
 set -eu
@@ -31,9 +34,4 @@ cache=/var/cache/bridgewall
 exec env -i \${NO_COLOR+"NO_COLOR=$NO_COLOR"} DENO_DIR="$cache" DENO_NO_UPDATE_CHECK=1 "$deno" run \\
 ${flags.join("")}  "$here/bridgewall.js" "$@"
 `;
-}
-
-/** One word of sh, whatever it holds. */
-function quoted(word: string): string {
-  return /^[\w./=,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

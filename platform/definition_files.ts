@@ -14,26 +14,35 @@ import { distrustOf } from "./trusted.ts";
 /** Far more than any definition has; whatever is longer is not one. */
 const MAXIMUM_BYTES = 4 * 1024 * 1024;
 
+/** Where libvirt keeps its networks, and the status of those that are active. */
+const LIBVIRT = { definitions: "/etc/libvirt/qemu/networks", status: "/run/libvirt/network" };
+
 /**
  * Looks definitions up as files, each time anew. Needs `--allow-read`.
  *
  * @param directory Where `NAME.xml` stands for the name `NAME`. Nobody but root may write there what root
  * brings up by its name; a file that is named by its path is whoever's it is.
  * @param user Who runs the program.
+ * @param libvirt As `directory`, for what libvirt keeps.
  */
 export function definitionFiles(
   directory: string,
   user: number | null = Deno.uid(),
+  libvirt: Readonly<typeof LIBVIRT> = LIBVIRT,
 ): DefinitionSource {
   return {
     read: async (argument) => await readDefinition(directory, argument, user),
-    readAll: async () =>
-      await listDefinitions(directory).map((file) => {
-        const path = join(directory, file);
-        refuseUntrusted(path, user);
-        return readExisting(path);
-      }),
+    readAll: async () => await readDirectory(directory, user),
+    readLibvirt: async (kept) => await readDirectory(libvirt[kept], user),
   };
+}
+
+function readDirectory(directory: string, user: number | null): readonly DefinitionText[] {
+  return listDefinitions(directory).map((file) => {
+    const path = join(directory, file);
+    refuseUntrusted(path, user);
+    return readExisting(path);
+  });
 }
 
 function readDefinition(

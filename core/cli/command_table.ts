@@ -55,6 +55,8 @@ export type CommandName =
   | "unpublish"
   | "masquerade"
   | "backends"
+  | "import"
+  | "hook"
   | "completions";
 
 /** The shells that can be told what may be typed. */
@@ -253,6 +255,37 @@ export const COMMANDS: readonly CommandEntry[] = [
     details: [],
     options: [],
     examples: ["bridgewall backends --json"],
+  },
+  {
+    name: "import",
+    operands: "libvirt [NETWORK]",
+    operandKind: ["libvirt"],
+    summary: "show whose firewall libvirt's networks have, and how to change it",
+    details: [
+      "Without NETWORK lists the networks that libvirt defines. libvirt makes rules for those in modes " +
+      "nat and route and for isolated ones, for those in mode open none.",
+      "With one prints its definition in mode open: libvirt goes on to make the bridge, DHCP and DNS, and " +
+      "<bridgewall:forward> in its <metadata> says what the firewall is to be. Changes nothing.",
+    ],
+    options: [],
+    examples: [
+      "bridgewall import libvirt",
+      "bridgewall import libvirt default > default.xml && virsh net-define default.xml",
+    ],
+  },
+  {
+    name: "hook",
+    operands: "network|daemon NAME OPERATION...",
+    operandKind: ["network", "daemon"],
+    summary: "do what libvirt's hooks are for; they call it, not you",
+    details: [
+      "For the hook of networks, which libvirt gives the definition on standard input: brings up the firewall " +
+      "of a network in mode open that has <bridgewall:forward> in its <metadata> when it is started or " +
+      "updated, and takes it back when it is stopped. For the hook of the daemon: brings up all that are " +
+      "active when it starts. Whatever else happens to networks is not its business.",
+    ],
+    options: [],
+    examples: ["bridgewall hook network default started begin - < hook-data.xml"],
   },
   {
     name: "completions",

@@ -35,6 +35,13 @@ export interface DefinitionSource {
   read(argument: string): Promise<DefinitionText>;
   /** All definitions of the configuration directory, sorted by file name. */
   readAll(): Promise<readonly DefinitionText[]>;
+  /**
+   * What libvirt keeps of its networks, sorted by file name: the definitions of all of them, or the status of
+   * those that are active (`<networkstatus>`). None where there is no libvirt.
+   *
+   * @throws {UsageError} When they cannot be read, or trusted.
+   */
+  readLibvirt(kept: "definitions" | "status"): Promise<readonly DefinitionText[]>;
 }
 
 /** How a command tells what is not its result. */

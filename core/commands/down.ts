@@ -3,6 +3,7 @@ import { StepFailedError } from "../change/step_error.ts";
 import { HostError } from "../host.ts";
 import { isMasquerade } from "../policy/masquerade.ts";
 import { quoted } from "../quoted.ts";
+import type { Record } from "../record/record.ts";
 import type { CommandOutput, Context } from "./context.ts";
 import { lockedOnRecord } from "./locked.ts";
 import { namedRecords, type NetworkArguments } from "./read_definitions.ts";
@@ -12,12 +13,17 @@ import { runTransition } from "./transition.ts";
 /**
  * A network that is not active is no error.
  *
+ * @param mayGo False for networks that are none of the command's: they count as not active.
  * @throws {HostError} When rules could not be removed, after all others were.
  */
-export async function down(context: Context, names: NetworkArguments): Promise<CommandOutput> {
+export async function down(
+  context: Context,
+  names: NetworkArguments,
+  mayGo: (record: Record) => boolean = () => true,
+): Promise<CommandOutput> {
   const { messages } = context;
   const result = await lockedOnRecord(context, async (snapshot) => {
-    const networks = snapshot.records.filter((record) => !isMasquerade(record));
+    const networks = snapshot.records.filter((record) => !isMasquerade(record) && mayGo(record));
     const { found, missing } = await namedRecords(context, networks, names);
     const leaving = found.map(({ name }) => name);
     if (leaving.length > 0) await removeNetworks(context, snapshot, leaving);

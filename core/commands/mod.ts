@@ -5,6 +5,8 @@ import { check } from "./check.ts";
 import { completions } from "./completions.ts";
 import type { CommandOutput } from "./context.ts";
 import { down } from "./down.ts";
+import { hook } from "./hook.ts";
+import { importLibvirt } from "./import_libvirt.ts";
 import { listBackends } from "./list_backends.ts";
 import { masquerade } from "./masquerade.ts";
 import { plan } from "./plan.ts";
@@ -62,6 +64,10 @@ export async function runCommandOf(
       return await masquerade(context, operands);
     case "backends":
       return await listBackends(context);
+    case "import":
+      return await importLibvirt(context, operands);
+    case "hook":
+      return await hook(context, operands);
     case "completions":
       return completions(operands);
   }

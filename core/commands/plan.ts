@@ -9,6 +9,7 @@ import type { Network } from "../network/network.ts";
 import { isEverything } from "../network/subnets.ts";
 import { explainPolicy } from "../policy/explain_policy.ts";
 import type { Record } from "../record/record.ts";
+import { shellWord } from "../shell_word.ts";
 import type { CommandOutput, Context } from "./context.ts";
 import { factsFor, type Prepared, prepareNetworks, wantedNetwork } from "./prepare.ts";
 import { type NetworkArguments, readDefinitions } from "./read_definitions.ts";
@@ -50,9 +51,21 @@ export async function plan(
   context: Context,
   names: NetworkArguments & PlanOptions,
 ): Promise<CommandOutput> {
+  return await planNetworks(context, await readDefinitions(context, names), names);
+}
+
+/**
+ * As {@linkcode plan}, for networks that were read.
+ *
+ * @throws As {@linkcode plan}.
+ */
+export async function planNetworks(
+  context: Context,
+  networks: readonly Network[],
+  options: PlanOptions,
+): Promise<CommandOutput> {
   const { messages } = context;
-  const networks = await readDefinitions(context, names);
-  const { backend, snapshot } = await findTarget(context, networks, names);
+  const { backend, snapshot } = await findTarget(context, networks, options);
   const prepared = prepare(context, networks, backend, snapshot);
   const operation = operationOf(snapshot, prepared);
   const commands = operation.drifted === true
@@ -61,7 +74,7 @@ export async function plan(
   const explanation = prepared.policies.map(explainPolicy);
   prepared.warnings.forEach((warning) => messages.warn(warning));
   return {
-    text: names.explain ? explanation.flatMap(paragraph) : commands.flatMap(commandLines),
+    text: options.explain ? explanation.flatMap(paragraph) : commands.flatMap(commandLines),
     json: {
       backend: backend.name,
       networks: prepared.policies.map((policy, index) => ({
@@ -216,10 +229,6 @@ export function commandLines(command: Command): readonly string[] {
     `# ${[program, ...args].map(shellWord).join(" ")}`,
     ...script.map((line) => isNative ? line : `#   ${line}`),
   ];
-}
-
-function shellWord(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 function paragraph(sentences: readonly string[], index: number): readonly string[] {

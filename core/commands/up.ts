@@ -1,4 +1,5 @@
 /** `bridgewall up`: installs the firewall of networks, all of them in one step. */
+import type { Network } from "../network/network.ts";
 import type { NetworkPolicy } from "../policy/policy.ts";
 import { quoted } from "../quoted.ts";
 import type { CommandOutput, Context } from "./context.ts";
@@ -27,7 +28,19 @@ export interface NetworkSummary {
  * @throws What {@linkcode locked} and {@linkcode prepareNetworks} throw; then nothing is changed.
  */
 export async function up(context: Context, names: NetworkArguments): Promise<CommandOutput> {
-  const networks = await readDefinitions(context, names);
+  return await bringUp(context, await readDefinitions(context, names));
+}
+
+/**
+ * As {@linkcode up}, for networks that were read.
+ *
+ * @param networks Two that do not go together are refused before: `validateTogether`.
+ * @throws As {@linkcode up}.
+ */
+export async function bringUp(
+  context: Context,
+  networks: readonly Network[],
+): Promise<CommandOutput> {
   const { messages, options } = context;
   const wanted = {
     facts: factsFor(networks),

@@ -106,7 +106,10 @@ export interface Network {
   readonly uuid?: string;
   /** True: guests may talk IPv6 among themselves although the host has no address there. */
   readonly ipv6: boolean;
-  /** Mode `isolated` when there is no `<forward>`. */
+  /**
+   * Mode `isolated` when there is no `<forward>`. Of a network that libvirt leaves open, what
+   * `<bridgewall:forward>` says, if there is one.
+   */
   readonly forward: Forward;
   /** In bridged modes that of somebody else, if any. */
   readonly bridge: Bridge;

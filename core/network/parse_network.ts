@@ -9,6 +9,7 @@ import type { Part } from "./element_reader.ts";
 import { makesBridge } from "./network.ts";
 import type { Network } from "./network.ts";
 import { NetworkDefinitionError } from "./network_error.ts";
+import { parseMetadataForward } from "./metadata_forward.ts";
 import { parseBridge } from "./parse_bridge.ts";
 import { parseForward } from "./parse_forward.ts";
 import { parseName, parseUuid, refuseLongTitle } from "./parse_identity.ts";
@@ -54,7 +55,7 @@ export function networkFromElement(root: XmlElement, file: string): Network {
   const ipv6 = yesOrNo(part, "ipv6") ?? false;
   refuseLongTitle(part);
   const bridge = parseBridge(onlyPart(part, "bridge"));
-  const forward = parseForward(onlyPart(part, "forward"));
+  const forward = parseMetadataForward(part, parseForward(onlyPart(part, "forward")));
   const hostElements = checkHostElements(part);
   const addresses = parseAddresses(part);
   const routes = parseRoutes(part, addresses);
@@ -75,6 +76,26 @@ export function networkFromElement(root: XmlElement, file: string): Network {
     published,
     source: root,
   };
+}
+
+/**
+ * The `<network>` in what libvirt gives to hooks (`<hookData>`) and keeps of active networks
+ * (`<networkstatus>`).
+ *
+ * @param file As in {@linkcode parseNetwork}.
+ * @throws {NetworkDefinitionError} When the text is not XML, or holds no network.
+ */
+export function readEnclosedNetwork(
+  text: string,
+  file: string,
+  enclosing: "hookData" | "networkstatus",
+): XmlElement {
+  const root = { element: readRoot(text, file), file };
+  const { raw } = root.element.name;
+  if (raw !== enclosing) refuse(root, `Root element is ${quoted(raw)}, wanted "${enclosing}"`);
+  const network = onlyPart(root, "network") ??
+    refuse(root, `<${enclosing}> holds no <network>`);
+  return network.element;
 }
 
 function readRoot(text: string, file: string): XmlElement {

@@ -14,14 +14,15 @@ import { quoted } from "../quoted.ts";
 import {
   attributeOf,
   isElementNamed,
-  onlyPart,
   type Part,
   refuse,
   requiredAttribute,
   yesOrNo,
 } from "./element_reader.ts";
 import type { ForwardMode, NetworkAddress, NetworkRoute } from "./network.ts";
-import { NAMESPACE, ownElement, PORT_LIST, portList, readPortList } from "./port_list.ts";
+import { FORWARD, metadataForward } from "./metadata_forward.ts";
+import { isOwn, NAMESPACE, ownElement, ownParts } from "./own_elements.ts";
+import { PORT_LIST, portList, readPortList } from "./port_list.ts";
 import {
   findSharedPort,
   formatListener,
@@ -47,8 +48,7 @@ export interface PublishingNetwork {
 /**
  * Reads the ports that a network publishes. libvirt keeps the elements as they are.
  *
- * They stand in `<metadata>`, or there in one `<bridgewall:network>`: libvirt's commands for metadata
- * know one element for each namespace.
+ * They stand in `<metadata>`, or there in one `<bridgewall:network>`.
  *
  * @throws {NetworkDefinitionError} When one is not valid, or two publish the same port.
  */
@@ -56,12 +56,7 @@ export function parsePublished(
   network: Part,
   around: PublishingNetwork,
 ): readonly PublishedPort[] {
-  const metadata = onlyPart(network, "metadata");
-  const parts = metadata === undefined ? [] : ownParts(metadata).flatMap((part) => {
-    if (part.element.name.local !== "network") return [part];
-    refuseNameless(part);
-    return ownParts(part);
-  });
+  const parts = ownParts(network).filter(({ element }) => element.name.local !== FORWARD);
   if (parts.length === 0) return [];
   const problemOf = problemFinder(around);
   const owned = parts.flatMap((part) =>
@@ -82,39 +77,6 @@ export function parsePublished(
     );
   }
   return owned.map(({ published }) => published);
-}
-
-/** Elements of ours; a version that this program does not know would mean something else. */
-function ownParts({ element, file }: Part): readonly Part[] {
-  return element.children.filter(isElement).flatMap((child) => {
-    const uri = namespaceOf(child, element);
-    if (uri === undefined || !/^urn:bridgewall:/.test(uri)) return [];
-    const part = { element: child, file };
-    if (uri !== NAMESPACE) {
-      refuse(part, `Namespace ${quoted(uri)} is unknown`, `Write xmlns:bridgewall="${NAMESPACE}"`);
-    }
-    return [part];
-  });
-}
-
-/** Inside of ours nobody else has anything to say: an element of no namespace has lost its prefix. */
-function refuseNameless({ element, file }: Part): void {
-  const nameless = element.children.filter(isElement).find((child) =>
-    (namespaceOf(child, element) ?? "") === ""
-  );
-  if (nameless === undefined) return;
-  const { prefix = "bridgewall" } = element.name;
-  refuse(
-    { element: nameless, file },
-    `Element ${quoted(nameless.name.raw)} in <${element.name.raw}> is in no namespace`,
-    `Write <${prefix}:${nameless.name.local} …/>`,
-  );
-}
-
-/** A prefix is resolved by the reader; a default namespace is declared on the element or around it. */
-function namespaceOf(child: XmlElement, parent: XmlElement): string | undefined {
-  if (child.name.prefix !== undefined) return child.name.uri;
-  return child.attributes["xmlns"] ?? parent.attributes["xmlns"];
 }
 
 function portsOf(part: Part): readonly PublishedPort[] {
@@ -218,14 +180,19 @@ function edgesOf(subnet: Subnet): readonly (readonly [string, Subnet])[] {
 
 /**
  * The same definition, publishing these ports in one `<bridgewall:network>`: what else it holds stays,
- * comments included.
+ * `<bridgewall:forward>` and comments included.
  */
 export function withPublished(
   source: XmlElement,
   published: readonly PublishedPort[],
 ): XmlElement {
-  const elements = published.length === 0 ? [] : [
-    ownElement("network", { "xmlns:bridgewall": NAMESPACE }, [portList(published)]),
+  const forward = metadataForward(source);
+  const own = [
+    ...(forward === undefined ? [] : [forward]),
+    ...(published.length === 0 ? [] : [portList(published)]),
+  ];
+  const elements = own.length === 0 ? [] : [
+    ownElement("network", { "xmlns:bridgewall": NAMESPACE }, own),
   ];
   const metadata = source.children.find((node) => isElementNamed(node, "metadata"));
   if (metadata === undefined) {
@@ -246,7 +213,5 @@ export function withPublished(
 }
 
 function withoutOwn(metadata: XmlElement): XmlElement["children"] {
-  return metadata.children.filter((child) =>
-    !isElement(child) || namespaceOf(child, metadata) !== NAMESPACE
-  );
+  return metadata.children.filter((child) => !isElement(child) || !isOwn(child, metadata));
 }

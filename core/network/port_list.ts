@@ -5,10 +5,8 @@
 import { isElement, type XmlElement } from "@std/xml";
 import { quoted } from "../quoted.ts";
 import { type Part, refuse, textOf } from "./element_reader.ts";
+import { ownElement } from "./own_elements.ts";
 import { formatSpec, parseSpec, type PublishedPort, PublishedPortError } from "./published_port.ts";
-
-/** The namespace of what this program keeps in a definition. */
-export const NAMESPACE = "urn:bridgewall:network:1";
 
 /** The local name of the element. */
 export const PORT_LIST = "ports";
@@ -58,14 +56,4 @@ export function readPortList(part: Part): readonly PublishedPort[] {
       return refuse(part, error.message, error.hint);
     }
   });
-}
-
-/** An element of the namespace, with the prefix that is usual for it. */
-export function ownElement(
-  local: string,
-  attributes: XmlElement["attributes"],
-  children: XmlElement["children"],
-): XmlElement {
-  const name = { raw: `bridgewall:${local}`, local, prefix: "bridgewall", uri: NAMESPACE };
-  return { type: "element", name, attributes, children };
 }

@@ -206,6 +206,7 @@ export function startProcess(
     definitions: {
       read: (name) => Promise.resolve(read(name)),
       readAll: () => Promise.resolve(Object.keys(definitions).map(read)),
+      readLibvirt: () => Promise.resolve(Object.keys(definitions).map(read)),
     },
     messages: {
       note: (text) => void said.push(text),

@@ -1,4 +1,5 @@
 /** Completions for zsh(1), by its `_arguments` (zshcompsys(1)). */
+import { quotedWord } from "../../shell_word.ts";
 import { type CommandEntry, COMMANDS, GLOBAL_OPTIONS, type OptionEntry } from "../command_table.ts";
 
 /** A file for a directory of `$fpath`; sourced, it works as well. */
@@ -25,7 +26,7 @@ export function zshCompletion(): readonly string[] {
     ...GLOBAL_OPTIONS.map((option) => `    ${optionWord(option)}`),
     "  )",
     "  commands=(",
-    ...COMMANDS.map(({ name, summary }) => `    ${quoted(`${name}:${summary}`)}`),
+    ...COMMANDS.map(({ name, summary }) => `    ${quotedWord(`${name}:${summary}`)}`),
     "  )",
     "  _arguments -C $options '1:command:->command' '*:operand:->operands' && return",
     "  case $state in",
@@ -69,7 +70,7 @@ function optionWord({ name, value, choices, help }: OptionEntry): string {
   const text = `--${name}${value === undefined ? "" : "="}[${
     help.replaceAll(/[\[\]\\]/g, "\\$&")
   }]`;
-  if (value === undefined) return quoted(text);
+  if (value === undefined) return quotedWord(text);
   const values = choices !== undefined
     ? `(${choices.join(" ")})`
     : value === "FILE"
@@ -77,9 +78,5 @@ function optionWord({ name, value, choices, help }: OptionEntry): string {
     : value === "DIR"
     ? "_files -/"
     : " ";
-  return quoted(`${text}:${value}:${values}`);
-}
-
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
+  return quotedWord(`${text}:${value}:${values}`);
 }

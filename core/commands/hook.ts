@@ -1,0 +1,101 @@
+/**
+ * `bridgewall hook`: what libvirt's hooks do. libvirt makes bridge, DHCP and DNS of a network in mode `open`,
+ * and this the firewall, by `<bridgewall:forward>` in its metadata.
+ */
+import { chooseBackend } from "../choose_backend.ts";
+import { metadataForward } from "../network/metadata_forward.ts";
+import type { Network } from "../network/network.ts";
+import { networkFromElement, readEnclosedNetwork } from "../network/parse_network.ts";
+import { validateTogether } from "../network/validate_network.ts";
+import { isMasquerade } from "../policy/masquerade.ts";
+import { quoted } from "../quoted.ts";
+import type { Record } from "../record/record.ts";
+import { type CommandOutput, type Context, UsageError } from "./context.ts";
+import { down } from "./down.ts";
+import { planNetworks } from "./plan.ts";
+import { bringUp } from "./up.ts";
+
+const NOTHING: CommandOutput = { text: [], json: { networks: [] }, exitCode: 0 };
+
+/**
+ * Does what the operation is for; most are for nothing. The words are those of libvirt's hooks:
+ * `network NAME OPERATION …` and `daemon - OPERATION …`.
+ *
+ * @throws {UsageError} When they are not.
+ * @throws {NetworkDefinitionError} When the network is ours and not valid.
+ */
+export async function hook(
+  context: Context,
+  operands: readonly string[],
+): Promise<CommandOutput> {
+  const [kind, name, operation] = operands;
+  if (name === undefined || operation === undefined || (kind !== "network" && kind !== "daemon")) {
+    const said = kind === undefined ? "nothing was said" : quoted(operands.join(" "));
+    throw new UsageError(
+      `Cannot tell what libvirt wants: ${said}`,
+      "A hook calls it: `bridgewall hook network NAME OPERATION SUBOPERATION EXTRA`",
+    );
+  }
+  if (kind === "daemon") {
+    return operation === "start" || operation === "reload" ? await bringUpActive(context) : NOTHING;
+  }
+  switch (operation) {
+    case "start":
+      return await refuseEarly(context);
+    case "started":
+    case "updated":
+      return await follow(context, name);
+    case "stopped":
+      return await takeDown(context, name);
+    default:
+      return NOTHING;
+  }
+}
+
+/**
+ * What cannot come up is refused before libvirt makes anything: of a network that is refused when it has
+ * started, libvirt (up to 11.3 at least) leaves the bridge behind.
+ */
+async function refuseEarly(context: Context): Promise<CommandOutput> {
+  const { text, file } = await context.definitions.read("-");
+  const element = readEnclosedNetwork(text, file, "hookData");
+  if (metadataForward(element) !== undefined) {
+    const network = networkFromElement(element, file);
+    // Who does not find a backend may still plan; who starts a network may not.
+    await chooseBackend(context.backends, context.options.backend, context.host);
+    await planNetworks(context, [network], { explain: true });
+  }
+  return NOTHING;
+}
+
+/** What was its firewall goes as well when the network does not want one any more. */
+async function follow(context: Context, name: string): Promise<CommandOutput> {
+  const { text, file } = await context.definitions.read("-");
+  const element = readEnclosedNetwork(text, file, "hookData");
+  if (metadataForward(element) === undefined) return await takeDown(context, name);
+  return await bringUp(context, [networkFromElement(element, file)]);
+}
+
+/** Only what a hook has brought up: somebody else may keep a network of that name by hand. */
+async function takeDown(context: Context, name: string): Promise<CommandOutput> {
+  const records = context.host.privileged ? await context.host.records.readAll() : [];
+  // Nearly all networks are none of ours, and need not wait for another command.
+  if (!records.some((record) => record.name === name && isHooked(record))) return NOTHING;
+  return await down(context, { names: [name], all: false }, isHooked);
+}
+
+function isHooked(record: Record): boolean {
+  return !isMasquerade(record) && metadataForward(record.network) !== undefined;
+}
+
+/** Those that were started before the hook was there, or whose rules went with something else. */
+async function bringUpActive(context: Context): Promise<CommandOutput> {
+  const found: { readonly network: Network; readonly file: string }[] = [];
+  for (const { text, file } of await context.definitions.readLibvirt("status")) {
+    const element = readEnclosedNetwork(text, file, "networkstatus");
+    if (metadataForward(element) === undefined) continue;
+    found.push({ network: networkFromElement(element, file), file });
+  }
+  validateTogether(found);
+  return found.length === 0 ? NOTHING : await bringUp(context, found.map(({ network }) => network));
+}

@@ -22,6 +22,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   "man-db": "man",
   zsh: "zsh",
   fish: "fish",
+  "libvirt-daemon-system": "libvirtd",
+  "libvirt-clients": "virsh",
 };
 
 /**

@@ -122,7 +122,7 @@ export async function addNamespace(atEnd: AsyncDisposableStack, label: string): 
 }
 
 /** A namespace that answers, and whose kernel writes down what arrives. */
-async function addPlace(
+export async function addPlace(
   atEnd: AsyncDisposableStack,
   label: string,
   ports: readonly number[],

@@ -3,6 +3,8 @@ import { commandKey } from "../../core/change/change.ts";
 import type { Command } from "../../core/command.ts";
 import type { CommandOutput, Context } from "../../core/commands/context.ts";
 import { down } from "../../core/commands/down.ts";
+import { hook } from "../../core/commands/hook.ts";
+import { importLibvirt } from "../../core/commands/import_libvirt.ts";
 import { masquerade } from "../../core/commands/masquerade.ts";
 import { publish } from "../../core/commands/publish.ts";
 import { reload } from "../../core/commands/reload.ts";
@@ -71,6 +73,10 @@ function work(
       return unpublish(context, operands);
     case "masquerade":
       return masquerade(context, operands);
+    case "hook":
+      return hook(context, operands);
+    case "import":
+      return importLibvirt(context, operands);
     default:
       throw new Error(`no command: ${command}`);
   }

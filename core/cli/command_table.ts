@@ -260,7 +260,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: "import",
     operands: "libvirt [NETWORK]",
     operandKind: ["libvirt"],
-    summary: "show whose firewall libvirt's networks have, and how to change it",
+    summary: "show whose firewall libvirt's networks have",
     details: [
       "Without NETWORK lists the networks that libvirt defines. libvirt makes rules for those in modes " +
       "nat and route and for isolated ones, for those in mode open none.",

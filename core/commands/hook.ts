@@ -54,7 +54,7 @@ export async function hook(
 
 /**
  * What cannot come up is refused before libvirt makes anything: of a network that is refused when it has
- * started, libvirt (up to 11.3 at least) leaves the bridge behind.
+ * started, libvirt (seen with 9.0) leaves the bridge behind.
  */
 async function refuseEarly(context: Context): Promise<CommandOutput> {
   const { text, file } = await context.definitions.read("-");

@@ -11,7 +11,7 @@ import { FRESH_FACTS } from "../../support/definitions.ts";
 import { answersOf } from "./answers.ts";
 
 /** Names that firewalld takes for an interface or a zone, as they are. */
-const NAME = "[A-Za-z0-9_.:-]{1,17}";
+const NAME = "[A-Za-z0-9_.:@=,~^+-]{1,17}";
 const SUBNET = "[0-9a-f.:]+/\\d{1,3}";
 const PORTS = "\\d{1,5}(?:-\\d{1,5})?";
 const SIDE = `address="${SUBNET}"(?: invert="yes")?/>`;
@@ -41,7 +41,7 @@ const LINE = new RegExp(`^(?:${LINES.join("|")})$`);
 const WORDS = [
   "install -m 0644 /dev/stdin /etc/firewalld/(?:zones|policies)/bw-[A-Za-z0-9_-]{1,15}\\.xml",
   "rm -f /etc/firewalld/(?:zones|policies)/bw-[A-Za-z0-9_-]{1,15}\\.xml",
-  "busctl --json=short --auto-start=no --timeout=600 call [A-Za-z0-9./ :_-]+",
+  "busctl --json=short --auto-start=no --timeout=600 call [A-Za-z0-9./ :_@=,~^+-]+",
   `firewall-(?:offline-)?cmd (?:--quiet )?--permanent --zone=${NAME} ` +
   `--(?:change|remove)-interface=${NAME}`,
   `sysctl -q -w net/ipv4/conf/${NAME}/route_localnet=[01]`,

@@ -28,7 +28,7 @@ const LIBVIRT = { definitions: "/etc/libvirt/qemu/networks", status: "/run/libvi
 export function definitionFiles(
   directory: string,
   user: number | null = Deno.uid(),
-  libvirt: Readonly<typeof LIBVIRT> = LIBVIRT,
+  libvirt: Readonly<Record<"definitions" | "status", string>> = LIBVIRT,
 ): DefinitionSource {
   return {
     read: async (argument) => await readDefinition(directory, argument, user),

@@ -52,6 +52,17 @@ test("all definitions come in the order of their files", async (directory) => {
   assertEquals(await definitionFiles(`${directory}/none`).readAll(), []);
 });
 
+test("what libvirt keeps comes in the same order, and from root's files alone", async (directory) => {
+  write(directory, { "b.xml": "b", "a.xml": "a" });
+  const libvirt = { definitions: directory, status: `${directory}/none` };
+  const files = definitionFiles("/nonexistent", Deno.uid(), libvirt);
+  assertEquals((await files.readLibvirt("definitions")).map(({ text }) => text), ["a", "b"]);
+  assertEquals(await files.readLibvirt("status"), []);
+  Deno.chmodSync(`${directory}/a.xml`, 0o666);
+  const asRoot = definitionFiles("/nonexistent", 0, libvirt);
+  await assertRejects(() => asRoot.readLibvirt("definitions"), UsageError, "Cannot trust");
+});
+
 test("an unknown name is refused with those that are known", async (directory) => {
   write(directory, { "lan.xml": "", "lab.xml": "" });
   const error = await assertRejects(() => definitionFiles(directory).read("lam"), UsageError);

@@ -57,7 +57,8 @@ export async function startLibvirt(
     const path = `/etc/libvirt/hooks/${kind}/bridgewall`;
     const write = ["sh", "-c", 'cat > "$1" && chmod 755 "$1"', "sh", path];
     await mustRun(beside(write), {
-      stdin: text.replaceAll("/usr/bin/bridgewall", program.join(" ")),
+      stdin: text.replace("program=/usr/bin/bridgewall", `program=${shipped.program}`)
+        .replace('exec "$program"', `exec "$program" --backend=${backend}`),
     });
   }
   const virsh = ["virsh", "--quiet", "--connect=network:///system"];

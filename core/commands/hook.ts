@@ -9,7 +9,7 @@ import { networkFromElement, readEnclosedNetwork } from "../network/parse_networ
 import { validateTogether } from "../network/validate_network.ts";
 import { isMasquerade } from "../policy/masquerade.ts";
 import { quoted } from "../quoted.ts";
-import type { Record } from "../record/record.ts";
+import { type Record, RecordError } from "../record/record.ts";
 import { type CommandOutput, type Context, UsageError } from "./context.ts";
 import { down } from "./down.ts";
 import { planNetworks } from "./plan.ts";
@@ -78,10 +78,22 @@ async function follow(context: Context, name: string): Promise<CommandOutput> {
 
 /** Only what a hook has brought up: somebody else may keep a network of that name by hand. */
 async function takeDown(context: Context, name: string): Promise<CommandOutput> {
-  const records = context.host.privileged ? await context.host.records.readAll() : [];
   // Nearly all networks are none of ours, and need not wait for another command.
-  if (!records.some((record) => record.name === name && isHooked(record))) return NOTHING;
+  if (!await isRecorded(context, name)) return NOTHING;
   return await down(context, { names: [name], all: false }, isHooked);
+}
+
+/** Records that cannot be read keep no network of libvirt's from starting that is none of ours. */
+async function isRecorded({ host, messages }: Context, name: string): Promise<boolean> {
+  if (!host.privileged) return false;
+  try {
+    const records = await host.records.readAll();
+    return records.some((record) => record.name === name && isHooked(record));
+  } catch (error) {
+    if (!(error instanceof RecordError)) throw error;
+    messages.warn(error.message);
+    return false;
+  }
 }
 
 function isHooked(record: Record): boolean {

@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { NetworkDefinitionError } from "../../../core/network/network_error.ts";
+import { RecordError } from "../../../core/record/record.ts";
 import { UsageError } from "../../../core/commands/context.ts";
 import { describeWorld, emptyWorld, type World } from "../../support/model_host.ts";
 import { bridgewall, definition, type Went } from "../../support/one_command.ts";
@@ -99,4 +100,12 @@ Deno.test("words that libvirt does not say are wrong use", async () => {
     NetworkDefinitionError,
     'Root element is "network", wanted "hookData"',
   );
+});
+
+Deno.test("records that cannot be read keep none but our own networks from starting", async () => {
+  const world = emptyWorld();
+  world.files.set("other", "<networkstatus/>");
+  const { said } = await hooked(world, "started begin", OPEN);
+  assertStringIncludes(said.join(), "record");
+  await assertRejects(() => hooked(world, "started begin"), RecordError);
 });

@@ -42,8 +42,7 @@ export async function layOut(root: string): Promise<void> {
 }
 
 /**
- * Packs it into the directory, which ends with a slash; returns the name of the file. Owner, time and order
- * are the same whoever does it.
+ * Makes it in the directory, which ends with a slash; returns the name of the file.
  *
  * @param level Of gzip(1), from 1 to 9.
  */
@@ -52,18 +51,33 @@ export async function archive(directory: string, level: number): Promise<string>
   const work = await Deno.makeTempDir();
   try {
     await layOut(`${work}/${name}/`);
-    const date = await sourceDate();
-    const args = [
-      ...["--create", "--sort=name", "--owner=0", "--group=0", "--numeric-owner"],
-      ...[`--mtime=@${date}`, "--mode=go+u,go-w", "--directory", work],
-      ...[`--use-compress-program=gzip -n -${level}`, "--file", `${directory}${name}.tar.gz`, name],
-    ];
-    const { code } = await new Deno.Command("tar", { args }).spawn().status;
-    if (code !== 0) throw new Error(`tar exited with ${code}`);
+    await pack(work, name, directory, level);
   } finally {
     await Deno.remove(work, { recursive: true });
   }
   return `${name}.tar.gz`;
+}
+
+/**
+ * Packs the directory NAME, which stands in `work`, as `NAME.tar.gz` into another, which ends with a slash.
+ * Owner, time and order are the same whoever does it.
+ *
+ * @param level Of gzip(1), from 1 to 9.
+ */
+export async function pack(
+  work: string,
+  name: string,
+  directory: string,
+  level: number,
+): Promise<void> {
+  const date = await sourceDate();
+  const args = [
+    ...["--create", "--sort=name", "--owner=0", "--group=0", "--numeric-owner"],
+    ...[`--mtime=@${date}`, "--mode=go+u,go-w", "--directory", work],
+    ...[`--use-compress-program=gzip -n -${level}`, "--file", `${directory}${name}.tar.gz`, name],
+  ];
+  const { code } = await new Deno.Command("tar", { args }).spawn().status;
+  if (code !== 0) throw new Error(`tar exited with ${code}`);
 }
 
 if (import.meta.main) {

@@ -5,7 +5,7 @@
  * Exit status 3 where the base of the binaries (denort) cannot be had. They must not be stripped.
  */
 import { bundle, deno, DIST, sourceDate } from "./bundle.ts";
-import { COMPILE_FLAGS, permissionFlags, THIS_SYSTEM } from "./launch_flags.ts";
+import { binaryFlags, THIS_SYSTEM } from "./launch_flags.ts";
 
 /** What is built where nothing is named. */
 const TARGETS: readonly string[] = THIS_SYSTEM === "freebsd"
@@ -46,9 +46,9 @@ export async function compile(
 ): Promise<string> {
   const name = `bridgewall-${target}`;
   await deno([
-    ...["compile", "--quiet", "--no-check", "--no-config", "--no-lock", "--no-npm", "--no-remote"],
+    "compile",
     ...(THIS_SYSTEM === "freebsd" ? [] : ["--target", target]),
-    ...["--output", `${directory}${name}`, ...COMPILE_FLAGS, ...permissionFlags(THIS_SYSTEM)],
+    ...["--output", `${directory}${name}`, ...binaryFlags(THIS_SYSTEM)],
     `${directory}bridgewall.js`,
   ], env);
   const date = await sourceDate();

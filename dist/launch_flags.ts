@@ -49,12 +49,19 @@ const V8_FLAGS = "--v8-flags=--max-semi-space-size=2";
  */
 export const COMPILE_FLAGS: readonly string[] = ["--no-code-cache", V8_FLAGS];
 
-/** Flags of `deno run` beside permissions: nothing is read but the one file. */
-export const RUN_FLAGS: readonly string[] = [
+/** Nothing is read but the one file. */
+const ALONE: readonly string[] = [
   "--quiet",
   "--no-config",
   "--no-lock",
   "--no-npm",
   "--no-remote",
-  ...COMPILE_FLAGS,
 ];
+
+/** Flags of `deno run` beside permissions: nothing is read but the one file. */
+export const RUN_FLAGS: readonly string[] = [...ALONE, ...COMPILE_FLAGS];
+
+/** All flags with which `deno compile` makes a binary of the bundle. */
+export function binaryFlags(system: System): readonly string[] {
+  return [...ALONE, "--no-check", ...COMPILE_FLAGS, ...permissionFlags(system)];
+}

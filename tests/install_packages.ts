@@ -18,6 +18,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   firewalld: "firewalld",
   systemd: "busctl",
   python3: "python3",
+  bmake: "bmake",
   "groff-base": "groff",
   "man-db": "man",
   zsh: "zsh",

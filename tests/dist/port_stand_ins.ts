@@ -28,7 +28,7 @@ before:
 	mkdir -p \${STAGEDIR}\${PREFIX}/\${directory}
 .endfor
 	tar -xzf \${WORK}/\${DISTNAME}.tar.gz -C \${WRKDIR}
-	test -f \${LICENSE_FILE}
+	test -f \${LICENSE_FILE_MIT}
 
 after:
 	gzip \${STAGEDIR}\${PREFIX}/share/man/man8/*

@@ -176,10 +176,10 @@ Deno.test("the service changes nothing where it is not enabled, which it is not 
     }
   }));
 
-Deno.test("at boot the service comes after pf and before jails and virtual machines", () => {
+Deno.test("at boot the service comes after pf and the default route, and before jails and virtual machines", () => {
   const order = lines(read("files/bridgewall.in")).filter((line) => /^# [A-Z]+: /.test(line));
   assertEquals(order, [
-    ...["# PROVIDE: bridgewall", "# REQUIRE: ldconfig pf", "# BEFORE: LOGIN"],
+    ...["# PROVIDE: bridgewall", "# REQUIRE: NETWORKING ldconfig pf", "# BEFORE: LOGIN"],
     "# KEYWORD: nojailvnet",
   ]);
 });

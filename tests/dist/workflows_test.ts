@@ -20,7 +20,7 @@ Deno.test("a workflow's tasks and scripts are there, and its Deno is that of the
     }
     for (const [deno] of text.matchAll(/deno@[\d.]+/g)) assert(gate.includes(deno), deno);
   }
-  for (const needed of [".ci/run", "compile", "deb", "archive", "dist/freebsd/smoke.sh"]) {
+  for (const needed of [".ci/run", "compile", "deb", "archive", "port", "dist/freebsd/smoke.sh"]) {
     assertEquals(called.includes(needed), true, needed);
   }
 });

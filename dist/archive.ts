@@ -34,10 +34,22 @@ export async function layOut(root: string): Promise<void> {
   for (const name of ["README.md", "CHANGELOG.md", "SECURITY.md", "LICENSE"]) {
     await Deno.copyFile(PROJECT + name, `${root}share/doc/bridgewall/${name}`);
   }
+  await copyTree(`${DIST}docs/`, `${root}share/doc/bridgewall/dist/docs/`);
+  await copyTree(`${DIST}examples/`, `${root}share/doc/bridgewall/examples/`);
+  await copyTree(`${DIST}libvirt/`, `${lib}libvirt/`);
   for (const shell of SHELLS) {
     const path = root + COMPLETIONS[shell];
     await Deno.mkdir(path.replace(/[^/]*$/, ""), { recursive: true });
     await Deno.writeTextFile(path, `${completions([shell]).text.join("\n")}\n`);
+  }
+}
+
+/** Copies all that stands in one directory into another; both end with a slash. */
+export async function copyTree(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to, { recursive: true });
+  for (const { name, isDirectory } of Deno.readDirSync(from)) {
+    if (isDirectory) await copyTree(`${from}${name}/`, `${to}${name}/`);
+    else await Deno.copyFile(from + name, to + name);
   }
 }
 

@@ -23,6 +23,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   "man-db": "man",
   zsh: "zsh",
   fish: "fish",
+  lintian: "lintian",
   "libvirt-daemon-system": "libvirtd",
   "libvirt-clients": "virsh",
 };

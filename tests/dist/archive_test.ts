@@ -38,6 +38,9 @@ hostTest({
         ...["lib/systemd/system/bridgewall-watch.service", "share/doc/bridgewall/LICENSE"],
         ...["share/zsh/site-functions/_bridgewall", "share/bash-completion/completions/bridgewall"],
         "share/fish/vendor_completions.d/bridgewall.fish",
+        "share/doc/bridgewall/dist/docs/picture.svg",
+        "share/doc/bridgewall/examples/nat.xml",
+        "lib/bridgewall/libvirt/hooks/network.d/bridgewall",
       ];
       for (const file of files) assertEquals((await Deno.stat(root + file)).isFile, true, file);
       const environment = { HOME: directory };

@@ -7,6 +7,7 @@ import { SHELLS } from "../core/cli/command_table.ts";
 import { completions } from "../core/commands/completions.ts";
 import { VERSION } from "../core/version.ts";
 import { bundle, DIST, PROJECT, sourceDate } from "./bundle.ts";
+import { bundledLicenses } from "./licenses.ts";
 import { checksumLine } from "./compile.ts";
 import { manPage } from "./man_page.ts";
 
@@ -34,6 +35,7 @@ export async function layOut(root: string): Promise<void> {
   for (const name of ["README.md", "CHANGELOG.md", "SECURITY.md", "LICENSE"]) {
     await Deno.copyFile(PROJECT + name, `${root}share/doc/bridgewall/${name}`);
   }
+  await Deno.writeTextFile(`${root}share/doc/bridgewall/LICENSES`, await bundledLicenses());
   await copyTree(`${DIST}docs/`, `${root}share/doc/bridgewall/dist/docs/`);
   await copyTree(`${DIST}examples/`, `${root}share/doc/bridgewall/examples/`);
   await copyTree(`${DIST}libvirt/`, `${lib}libvirt/`);

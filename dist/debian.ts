@@ -50,7 +50,10 @@ export async function debianPackage(directory: string, level: number): Promise<s
 async function toDebian(root: string, version: string): Promise<void> {
   const documents = `${root}usr/share/doc/bridgewall/`;
   await Deno.remove(`${documents}LICENSE`);
-  await Deno.copyFile(`${DIST}debian/copyright`, `${documents}copyright`);
+  const licenses = await Deno.readTextFile(`${documents}LICENSES`);
+  await Deno.remove(`${documents}LICENSES`);
+  const copyright = await Deno.readTextFile(`${DIST}debian/copyright`);
+  await Deno.writeTextFile(`${documents}copyright`, copyright + bundledParagraph(licenses));
   await Deno.rename(`${documents}CHANGELOG.md`, `${documents}changelog`);
   const date = new Date(await sourceDate() * 1000).toUTCString().replace("GMT", "+0000");
   await Deno.writeTextFile(
@@ -77,6 +80,15 @@ async function toDebian(root: string, version: string): Promise<void> {
   await Deno.mkdir(`${root}lib/systemd`, { recursive: true });
   await Deno.rename(`${root}usr/lib/systemd/system`, `${root}lib/systemd/system`);
   await Deno.remove(`${root}usr/lib/systemd`);
+}
+
+/** As a comment on the program, in the form of Debian's copyright files. */
+function bundledParagraph(licenses: string): string {
+  const lines = licenses.trimEnd().split("\n").map((line) =>
+    line.trim() === "" ? " ." : ` ${line}`
+  );
+  return `\nFiles: usr/lib/bridgewall/bridgewall.js\nCopyright: 2026 the bridgewall authors, and others\n` +
+    `License: Expat and ISC and BSD-3-clause\nComment:\n${lines.join("\n")}\n`;
 }
 
 /** The part that dpkg reads. */

@@ -8,6 +8,7 @@ import { completions } from "../core/commands/completions.ts";
 import { VERSION } from "../core/version.ts";
 import { pack } from "./archive.ts";
 import { bundle, DIST, PROJECT, sourceDate } from "./bundle.ts";
+import { bundledLicenses } from "./licenses.ts";
 import { checksumLine } from "./compile.ts";
 import { binaryFlags } from "./launch_flags.ts";
 import { manPage } from "./man_page.ts";
@@ -26,6 +27,7 @@ export async function portArchive(directory: string): Promise<string> {
     await Deno.writeTextFile(`${root}compile.flags`, flags);
     await Deno.writeTextFile(`${root}bridgewall.8`, manPage(await sourceDate()));
     await Deno.copyFile(`${PROJECT}LICENSE`, `${root}LICENSE`);
+    await Deno.writeTextFile(`${root}LICENSES`, await bundledLicenses());
     for (const shell of SHELLS) {
       const text = `${completions([shell]).text.join("\n")}\n`;
       await Deno.writeTextFile(`${root}completions/${shell}`, text);

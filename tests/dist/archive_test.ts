@@ -42,6 +42,10 @@ hostTest({
         "share/doc/bridgewall/examples/nat.xml",
         "lib/bridgewall/libvirt/hooks/network.d/bridgewall",
       ];
+      const licenses = await Deno.readTextFile(`${root}share/doc/bridgewall/LICENSES`);
+      for (const holder of ["Ryan Grove", "whitequark", "Squirrel Chat", "the Deno authors"]) {
+        assertStringIncludes(licenses, holder);
+      }
       for (const file of files) assertEquals((await Deno.stat(root + file)).isFile, true, file);
       const environment = { HOME: directory };
       const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];

@@ -1,0 +1,155 @@
+/**
+ * `deno task smoke`: boots a virtual machine with a kernel of its own and the program as it is packaged, and
+ * prints what holds in it for real packets (`init.sh`). Exit status 0 only when the machine itself came to
+ * its closing line, with nothing failed; 1 when not; 3 where a program or the kernel cannot be had.
+ *
+ * `SMOKE_IMAGE=FILE` boots a disk image instead, of FreeBSD or any other system for this processor; nothing
+ * is written to it. Its second disk is a tar of this project's sources with `dist/bridgewall` and
+ * `dist/bridgewall.js` made for this system. By itself the image must, when it has booted: unpack that disk
+ * (`tar xf /dev/vtbd1`), run `sh dist/freebsd/smoke.sh` or the like with its output on the first serial
+ * port, and power off. What it prints there has to end with the same closing line.
+ */
+import { bundle, PROJECT } from "../../dist/bundle.ts";
+import { mustRun, run } from "../hosts/run_program.ts";
+import { type Ended, isOfScript, linesOf, problemOf } from "./console.ts";
+import { findProgram, makeInitramfs, PROGRAMS } from "./initramfs.ts";
+import { fetchKernel } from "./kernel.ts";
+
+const QEMU = "qemu-system-x86_64";
+
+/** Packages of the programs that are not named like their packages. */
+const PACKAGES: Readonly<Record<string, string>> = {
+  [QEMU]: "qemu-system-x86",
+  busybox: "busybox-static",
+  modprobe: "kmod",
+  depmod: "kmod",
+  nft: "nftables",
+  ip: "iproute2",
+  tc: "iproute2",
+  sysctl: "procps",
+  ps: "procps",
+  "dpkg-deb": "dpkg",
+  "apt-get": "apt",
+};
+
+/** How the machine is run, and how long it may take. */
+interface Accelerator {
+  readonly args: readonly string[];
+  readonly minutes: number;
+}
+
+async function say(line: string): Promise<void> {
+  await Deno.stdout.write(new TextEncoder().encode(`${line}\n`));
+}
+
+/** Ends the task as `deno task compile` does. */
+async function skip(problem: string): Promise<never> {
+  await say(`smoke: skipped: ${problem}`);
+  Deno.exit(3);
+}
+
+/** What to install; empty: everything is there. */
+function missingPackages(image: string | undefined): readonly string[] {
+  const ours = ["cpio", "depmod", "dpkg-deb", "apt-get", ...PROGRAMS];
+  const missing = [QEMU, ...(image === undefined ? ours : [])]
+    .filter((name) => findProgram(name) === undefined)
+    .map((name) => PACKAGES[name] ?? name.replace(/^ip6?tables.*/, "iptables"));
+  return [...new Set(missing)];
+}
+
+/**
+ * /dev/kvm may be there and be of no use: qemu itself is asked. Where the processor does not virtualise, what
+ * stands behind it (PVM) boots only kernels made for it.
+ */
+async function findAccelerator(): Promise<Accelerator> {
+  const virtualises = /^flags\b.* (?:vmx|svm)\b/m.test(await Deno.readTextFile("/proc/cpuinfo"));
+  const machine = ["-accel", "kvm", "-cpu", "host", "-S", "-display", "none", "-monitor", "stdio"];
+  return virtualises && (await run([QEMU, ...machine], { stdin: "quit\n" })).code === 0
+    ? { args: ["-accel", "kvm", "-cpu", "host"], minutes: 2 }
+    : { args: ["-accel", "tcg", "-cpu", "max"], minutes: 10 };
+}
+
+/** What the machine is made of, made in the directory; undefined: there is no kernel. */
+async function ourMachine(directory: string): Promise<readonly string[] | undefined> {
+  await Deno.mkdir(`${directory}/kernel`);
+  await Deno.mkdir(`${directory}/root`);
+  const kernel = await fetchKernel(`${directory}/kernel`);
+  if (kernel === undefined) return undefined;
+  await makeInitramfs(`${directory}/root`, kernel, `${directory}/initramfs`);
+  await say(`# booting ${kernel.release}`);
+  const line = "console=ttyS0 quiet panic=-1";
+  return ["-kernel", kernel.image, "-initrd", `${directory}/initramfs`, "-append", line];
+}
+
+async function imageMachine(directory: string, image: string): Promise<readonly string[]> {
+  const tar = `${directory}/source.tar`;
+  await Deno.mkdir(`${directory}/dist`);
+  const names = await bundle(`${directory}/dist/`);
+  await mustRun(["git", "-C", PROJECT, "archive", "--output", tar, "HEAD"]);
+  const files = names.map((name) => `dist/${name}`);
+  await mustRun(["tar", "--append", "--file", tar, "--directory", directory, ...files]);
+  return [
+    ...["-drive", `file=${image.replaceAll(",", ",,")},if=virtio,snapshot=on`],
+    ...["-drive", `file=${tar},if=virtio,format=raw,readonly=on`],
+  ];
+}
+
+/** Boots it and prints what is meant for us, while it comes. */
+async function boot(machine: readonly string[], { args, minutes }: Accelerator): Promise<Ended> {
+  const common = ["-nographic", "-no-reboot", "-m", "1024", "-smp", "2", "-nic", "none"];
+  const child = new Deno.Command(QEMU, {
+    args: [...args, ...common, ...machine],
+    stdin: "null",
+    stdout: "piped",
+  }).spawn();
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    child.kill("SIGKILL");
+  }, minutes * 60_000);
+  let text = "";
+  let printed = 0;
+  for await (const part of child.stdout.pipeThrough(new TextDecoderStream())) {
+    text += part;
+    const lines = linesOf(text).slice(0, -1);
+    for (const line of lines.slice(printed)) if (isOfScript(line)) await say(line);
+    printed = lines.length;
+  }
+  const { code } = await child.status;
+  clearTimeout(timer);
+  return { text, code, late };
+}
+
+/** Runs it all; returns the exit status. */
+async function smoke(directory: string): Promise<number> {
+  const image = Deno.env.get("SMOKE_IMAGE");
+  const missing = missingPackages(image);
+  if (missing.length > 0) return await skip(`as root: apt-get install ${missing.join(" ")}`);
+  const accelerator = await findAccelerator();
+  const machine = image === undefined
+    ? await ourMachine(directory)
+    : await imageMachine(directory, image);
+  if (machine === undefined) return await skip("no kernel (apt-get update, then apt-get download)");
+  const ended = await boot(machine, accelerator);
+  const problem = problemOf(ended);
+  if (problem === undefined) {
+    await say("smoke: passed");
+    return 0;
+  }
+  // Where the kernel ends it tells much, but what the script said before tells why.
+  const spoken = linesOf(ended.text).filter((line) => line !== "" && !line.startsWith("["));
+  await say(spoken.slice(-15).map((line) => `# console: ${line}`).join("\n"));
+  await say(`smoke: FAILED: ${problem}`);
+  return 1;
+}
+
+if (import.meta.main) {
+  const directory = await Deno.makeTempDir({ prefix: "bridgewall-smoke-" });
+  let status = 1;
+  try {
+    status = await smoke(directory);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+  Deno.exit(status);
+}

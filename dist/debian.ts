@@ -59,7 +59,7 @@ async function toDebian(root: string, version: string): Promise<void> {
   await Deno.writeTextFile(
     `${documents}changelog.Debian`,
     `bridgewall (${version}) unstable; urgency=medium\n\n  * See changelog.gz.\n\n` +
-      ` -- bridgewall maintainers <maintainers@bridgewall.dev>  ${date}\n`,
+      ` -- bridgewall maintainers <maintainers@bridgewall.invalid>  ${date}\n`,
   );
   const compressed = [
     `${documents}changelog`,

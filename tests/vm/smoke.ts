@@ -4,12 +4,14 @@
  * its closing line, with nothing failed; 1 when not; 3 where a program or the kernel cannot be had.
  *
  * `SMOKE_IMAGE=FILE` boots a disk image instead, of FreeBSD or any other system for this processor; nothing
- * is written to it. Its second disk is a tar of this project's sources with `dist/bridgewall` and
- * `dist/bridgewall.js` made for this system. By itself the image must, when it has booted: unpack that disk
- * (`tar xf /dev/vtbd1`), run `sh dist/freebsd/smoke.sh` or the like with its output on the first serial
- * port, and power off. What it prints there has to end with the same closing line.
+ * is written to it. Its second disk is a tar of the sources as committed, with `dist/bridgewall.js` and what
+ * starts it on Linux and on FreeBSD, `dist/bridgewall` and `dist/bridgewall-freebsd`. By itself the image must,
+ * when it has booted: unpack that disk (`tar xf /dev/vtbd1`), run there what claims, as root with its output
+ * on the first serial port (`BRIDGEWALL=$PWD/dist/bridgewall-freebsd sh dist/freebsd/smoke.sh`; it needs a
+ * Deno), and power off. What it prints has to end with the same closing line.
  */
 import { bundle, PROJECT } from "../../dist/bundle.ts";
+import { wrapperText } from "../../dist/wrapper.ts";
 import { mustRun, run } from "../hosts/run_program.ts";
 import { type Ended, isOfScript, linesOf, problemOf } from "./console.ts";
 import { findProgram, makeInitramfs, PROGRAMS } from "./initramfs.ts";
@@ -84,7 +86,9 @@ async function ourMachine(directory: string): Promise<readonly string[] | undefi
 async function imageMachine(directory: string, image: string): Promise<readonly string[]> {
   const tar = `${directory}/source.tar`;
   await Deno.mkdir(`${directory}/dist`);
-  const names = await bundle(`${directory}/dist/`);
+  const names = [...await bundle(`${directory}/dist/`), "bridgewall-freebsd"];
+  const options = { mode: 0o755 };
+  await Deno.writeTextFile(`${directory}/dist/bridgewall-freebsd`, wrapperText("freebsd"), options);
   await mustRun(["git", "-C", PROJECT, "archive", "--output", tar, "HEAD"]);
   const files = names.map((name) => `dist/${name}`);
   await mustRun(["tar", "--append", "--file", tar, "--directory", directory, ...files]);

@@ -22,14 +22,14 @@ const PACKAGES: Readonly<Record<string, string>> = {
   cpio: "cpio",
   kmod: "modprobe",
   python3: "python3",
+  lintian: "lintian",
+  "libvirt-daemon-system": "libvirtd",
+  "libvirt-clients": "virsh",
   bmake: "bmake",
   "groff-base": "groff",
   "man-db": "man",
   zsh: "zsh",
   fish: "fish",
-  lintian: "lintian",
-  "libvirt-daemon-system": "libvirtd",
-  "libvirt-clients": "virsh",
 };
 
 /**

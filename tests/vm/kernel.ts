@@ -24,15 +24,30 @@ async function packageName(): Promise<string | undefined> {
   return undefined;
 }
 
-/** Fetches and unpacks it into the directory, which is empty; undefined: it cannot be had. */
-export async function fetchKernel(directory: string): Promise<Kernel | undefined> {
+/** Downloads the package into the directory; returns its name. */
+async function download(directory: string): Promise<string | undefined> {
   const name = await packageName();
   if (name === undefined) return undefined;
-  const release = name.replace("linux-image-", "");
   // apt-get downloads into its working directory.
-  const download = 'cd "$1" && apt-get download "$2"';
-  const { code } = await run(["sh", "-c", download, "sh", directory, name], { timeout: 300_000 });
-  if (code !== 0) return undefined;
+  const script = 'cd "$1" && apt-get download "$2"';
+  const { code } = await run(["sh", "-c", script, "sh", directory, name], { timeout: 300_000 });
+  return code === 0 ? name : undefined;
+}
+
+/** A mirror no longer has what an old list of packages names. */
+async function downloadAnyway(directory: string): Promise<string | undefined> {
+  const name = await download(directory);
+  if (name !== undefined || Deno.uid() !== 0) return name;
+  const update = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "update"];
+  const { code } = await run(update, { timeout: 300_000 });
+  return code === 0 ? await download(directory) : undefined;
+}
+
+/** Fetches and unpacks it into the directory, which is empty; undefined: it cannot be had. */
+export async function fetchKernel(directory: string): Promise<Kernel | undefined> {
+  const name = await downloadAnyway(directory);
+  if (name === undefined) return undefined;
+  const release = name.replace("linux-image-", "");
   const file = [...Deno.readDirSync(directory)].find((entry) => entry.name.endsWith(".deb"));
   await mustRun(["dpkg-deb", "--extract", `${directory}/${file?.name}`, directory]);
   // Debian does it when the package is installed.

@@ -17,7 +17,8 @@ import { type Ended, isOfScript, linesOf, problemOf } from "./console.ts";
 import { findProgram, makeInitramfs, PROGRAMS } from "./initramfs.ts";
 import { fetchKernel } from "./kernel.ts";
 
-const QEMU = "qemu-system-x86_64";
+/** What boots the machine. */
+export const QEMU = "qemu-system-x86_64";
 
 /** Packages of the programs that are not named like their packages. */
 const PACKAGES: Readonly<Record<string, string>> = {
@@ -30,6 +31,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   tc: "iproute2",
   sysctl: "procps",
   ps: "procps",
+  sh: "dash",
   "dpkg-deb": "dpkg",
   "apt-get": "apt",
 };
@@ -92,6 +94,7 @@ async function imageMachine(directory: string, image: string): Promise<readonly 
   await mustRun(["git", "-C", PROJECT, "archive", "--output", tar, "HEAD"]);
   const files = names.map((name) => `dist/${name}`);
   await mustRun(["tar", "--append", "--file", tar, "--directory", directory, ...files]);
+  await say(`# booting ${image}`);
   return [
     ...["-drive", `file=${image.replaceAll(",", ",,")},if=virtio,snapshot=on`],
     ...["-drive", `file=${tar},if=virtio,format=raw,readonly=on`],
@@ -111,6 +114,9 @@ async function boot(machine: readonly string[], { args, minutes }: Accelerator):
     late = true;
     child.kill("SIGKILL");
   }, minutes * 60_000);
+  // Who ends the task ends the machine, and what was made for it is removed as always.
+  const end = (): void => child.kill("SIGKILL");
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, end);
   let text = "";
   let printed = 0;
   for await (const part of child.stdout.pipeThrough(new TextDecoderStream())) {
@@ -121,23 +127,26 @@ async function boot(machine: readonly string[], { args, minutes }: Accelerator):
   }
   const { code } = await child.status;
   clearTimeout(timer);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.removeSignalListener(signal, end);
   return { text, code, late };
 }
 
 /** Runs it all; returns the exit status. */
 async function smoke(directory: string): Promise<number> {
-  const image = Deno.env.get("SMOKE_IMAGE");
+  const image = Deno.env.get("SMOKE_IMAGE") || undefined;
   const missing = missingPackages(image);
   if (missing.length > 0) return await skip(`as root: apt-get install ${missing.join(" ")}`);
   const accelerator = await findAccelerator();
   const machine = image === undefined
     ? await ourMachine(directory)
     : await imageMachine(directory, image);
-  if (machine === undefined) return await skip("no kernel (apt-get update, then apt-get download)");
+  if (machine === undefined) {
+    return await skip("apt-get cannot download linux-image-cloud-amd64 (apt-get update)");
+  }
   const ended = await boot(machine, accelerator);
   const problem = problemOf(ended);
   if (problem === undefined) {
-    await say("smoke: passed");
+    await say(`smoke: passed, in a machine with ${image ?? "a kernel of its own"}`);
     return 0;
   }
   // Where the kernel ends it tells much, but what the script said before tells why.

@@ -72,7 +72,8 @@ function list({ messages }: Context, networks: readonly Network[]): CommandOutpu
 }
 
 function stepsOf(name: string): readonly string[] {
-  const word = shellWord(name);
+  // What a terminal would act on is not printed; such a name has to be typed by other means.
+  const word = printable(shellWord(name));
   const file = shellWord(`${name.replaceAll(/[^\w.-]/g, "_")}.xml`);
   return [
     `To give ${quoted(name)} to bridgewall, at a time when its guests can do without it:`,

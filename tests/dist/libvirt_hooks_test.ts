@@ -5,12 +5,15 @@ import { type Finished, run } from "../hosts/run_program.ts";
 
 const HOOKS = `${PROJECT}dist/libvirt/hooks/`;
 
-/** What the hook says when there is no program; its words are libvirt's. */
-async function left(kind: string, words: string, stdin = ""): Promise<Finished> {
+/** What the hook says with this for a program; its words are libvirt's. */
+async function told(kind: string, program: string, words: string, stdin = ""): Promise<Finished> {
   const text = await Deno.readTextFile(`${HOOKS}${kind}.d/bridgewall`);
-  const script = text.replace("=/usr/bin/bridgewall", "=/nonexistent/bridgewall");
+  const script = text.replace("=/usr/bin/bridgewall", `=${program}`);
   return await run(["sh", "-c", script, "hook", ...words.split(" ")], { stdin });
 }
+
+const left = (kind: string, words: string, stdin?: string): Promise<Finished> =>
+  told(kind, "/nonexistent/bridgewall", words, stdin);
 
 const OURS =
   "<hookData><network><metadata><b:forward xmlns:b='urn:bridgewall:network:1'/></metadata>" +
@@ -28,10 +31,28 @@ Deno.test("hooks without their program keep nobody's networks from starting but 
   assertEquals((await left("daemon", "- start - start")).code, 0);
 });
 
-Deno.test("hooks can be run, and give the program what libvirt says", () => {
+Deno.test("a program that fails keeps our networks from starting, and nobody else's", async () => {
+  const others = "<hookData><network/></hookData>";
+  for (const operation of ["start", "started", "updated", "stopped", "port-created"]) {
+    const words = `lan ${operation} begin -`;
+    assertEquals((await told("network", "/bin/false", words, OURS)).code, 1, operation);
+    assertEquals((await told("network", "/bin/false", words, others)).code, 0, operation);
+  }
+});
+
+Deno.test("hooks can be run, and give the program what libvirt says", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    const program = `${directory}/program`;
+    await Deno.writeTextFile(program, '#!/bin/sh\necho "$*"\ncat\n', { mode: 0o755 });
+    const { stdout } = await told("network", program, "lan started begin -", OURS);
+    assertEquals(stdout, `--quiet hook network lan started begin -\n${OURS}\n`);
+    const daemon = await told("daemon", program, "- start - start");
+    assertEquals(daemon.stdout, "--quiet hook daemon - start - start\n");
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
   for (const kind of ["network", "daemon"]) {
-    const path = `${HOOKS}${kind}.d/bridgewall`;
-    assertEquals((Deno.statSync(path).mode ?? 0) & 0o777, 0o755);
-    assertStringIncludes(Deno.readTextFileSync(path), `exec "$program" --quiet hook ${kind} "$@"`);
+    assertEquals((Deno.statSync(`${HOOKS}${kind}.d/bridgewall`).mode ?? 0) & 0o777, 0o755);
   }
 });

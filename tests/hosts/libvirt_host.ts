@@ -58,7 +58,7 @@ export async function startLibvirt(
     const write = ["sh", "-c", 'cat > "$1" && chmod 755 "$1"', "sh", path];
     await mustRun(beside(write), {
       stdin: text.replace("program=/usr/bin/bridgewall", `program=${shipped.program}`)
-        .replace('exec "$program"', `exec "$program" --backend=${backend}`),
+        .replace('"$program" --quiet', `"$program" --backend=${backend} --quiet`),
     });
   }
   const virsh = ["virsh", "--quiet", "--connect=network:///system"];

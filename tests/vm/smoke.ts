@@ -46,10 +46,10 @@ async function say(line: string): Promise<void> {
   await Deno.stdout.write(new TextEncoder().encode(`${line}\n`));
 }
 
-/** Ends the task as `deno task compile` does. */
-async function skip(problem: string): Promise<never> {
+/** Says why nothing was run; returns the exit status for it, that of `deno task compile`. */
+async function skip(problem: string): Promise<number> {
   await say(`smoke: skipped: ${problem}`);
-  Deno.exit(3);
+  return 3;
 }
 
 /** What to install; empty: everything is there. */

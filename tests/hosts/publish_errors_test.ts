@@ -52,7 +52,8 @@ async function startSenders({ atEnd }: Topology, { namespace }: Place): Promise<
   const [tcp, udp] = ["TCP6-LISTEN", "UDP6-RECVFROM"].map((kind, index) =>
     `${kind}:${[BY_TCP, BY_UDP][index]},fork,reuseaddr,ipv6only=0`
   );
-  atEnd.use(startInNamespace(namespace, ["socat", tcp ?? "", send(MUCH)]));
+  // The client has said all it has to say at once; without -t socat then ends after half a second.
+  atEnd.use(startInNamespace(namespace, ["socat", "-t", "20", tcp ?? "", send(MUCH)]));
   atEnd.use(startInNamespace(namespace, ["socat", udp ?? "", send(AT_ONCE)]));
   const listens = (listing: string): boolean =>
     [BY_TCP, BY_UDP].every((port) => new RegExp(`:${port}\\s`).test(listing));

@@ -48,7 +48,8 @@ function publishingAll(network: TestNetwork, onLocalhost: boolean): TestNetwork 
 
 /** Sends to whoever asks, until the test ends; waits until it listens. */
 async function startSenders({ atEnd }: Topology, { namespace }: Place): Promise<void> {
-  const send = (size: number): string => `SYSTEM:head -c ${size} /dev/zero`;
+  // Who closes a connection with something unread resets it, and what was sent last is lost.
+  const send = (size: number): string => `SYSTEM:read line && head -c ${size} /dev/zero`;
   const [tcp, udp] = ["TCP6-LISTEN", "UDP6-RECVFROM"].map((kind, index) =>
     `${kind}:${[BY_TCP, BY_UDP][index]},fork,reuseaddr,ipv6only=0`
   );

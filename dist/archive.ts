@@ -42,8 +42,13 @@ export async function layOut(root: string): Promise<void> {
   for (const shell of SHELLS) {
     const path = root + COMPLETIONS[shell];
     await Deno.mkdir(path.replace(/[^/]*$/, ""), { recursive: true });
-    await Deno.writeTextFile(path, `${completions([shell]).text.join("\n")}\n`);
+    await Deno.writeTextFile(path, completionText(shell));
   }
+}
+
+/** The file that makes the shell complete. */
+export function completionText(shell: (typeof SHELLS)[number]): string {
+  return `${completions([shell]).text.join("\n")}\n`;
 }
 
 /** Copies all that stands in one directory into another; both end with a slash. */

@@ -36,8 +36,8 @@ export async function debianPackage(directory: string, level: number): Promise<s
     await toDebian(root, version);
     await describe(root, { version, architecture });
     const compression = [`-Zgzip`, `-z${level}`];
-    await succeed("chmod", ["--recursive", "go=rX,u+w", root]);
-    await succeed("dpkg-deb", [
+    await output("chmod", ["--recursive", "go=rX,u+w", root]);
+    await output("dpkg-deb", [
       ...["--root-owner-group", ...compression, "--build", root, `${directory}${name}`],
     ]);
   } finally {
@@ -66,7 +66,7 @@ async function toDebian(root: string, version: string): Promise<void> {
     `${documents}changelog.Debian`,
     `${root}usr/share/man/man8/bridgewall.8`,
   ];
-  await succeed("gzip", ["-9", "--no-name", ...compressed]);
+  await output("gzip", ["-9", "--no-name", ...compressed]);
   const zsh = `${root}usr/share/zsh/`;
   await Deno.rename(`${zsh}site-functions`, `${zsh}vendor-completions`);
   await Deno.mkdir(`${root}etc/bridgewall/networks`, { recursive: true });
@@ -96,12 +96,8 @@ async function describe(
   root: string,
   { version, architecture }: { readonly version: string; readonly architecture: string },
 ): Promise<void> {
-  const sums = await output("sh", [
-    "-c",
-    'cd "$1" && find etc lib usr -type f | sort | xargs md5sum',
-  ], [
-    root,
-  ]);
+  const listing = 'cd "$1" && find etc lib usr -type f | sort | xargs md5sum';
+  const sums = await output("sh", ["-c", listing, "sh", root]);
   const size = (await output("du", ["--summarize", "--apparent-size", "--block-size=1024", root]))
     .split("\t")[0] ?? "";
   const control = (await Deno.readTextFile(`${DIST}debian/control`))
@@ -117,20 +113,16 @@ async function describe(
   }
 }
 
-async function succeed(program: string, args: readonly string[]): Promise<void> {
-  await output(program, args);
-}
-
-/** @param more Arguments behind the script of sh(1). */
-async function output(
-  program: string,
-  args: readonly string[],
-  more: readonly string[] = [],
-): Promise<string> {
+/** Runs a program to its end, and gives what it printed. */
+async function output(program: string, args: readonly string[]): Promise<string> {
   const env = { SOURCE_DATE_EPOCH: String(await sourceDate()), LC_ALL: "C" };
-  const all = [...args, ...(more.length === 0 ? [] : [program, ...more])];
-  const options = { args: all, cwd: PROJECT, env, stderr: "inherit" } as const;
-  const { success, stdout } = await new Deno.Command(program, options).output();
+  const command = new Deno.Command(program, {
+    args: [...args],
+    cwd: PROJECT,
+    env,
+    stderr: "inherit",
+  });
+  const { success, stdout } = await command.output();
   if (!success) throw new Error(`${program} failed`);
   return new TextDecoder().decode(stdout);
 }

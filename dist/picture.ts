@@ -4,11 +4,10 @@
  */
 import { formatSubnet } from "../core/address.ts";
 import type { ForwardMode, Network } from "../core/network/network.ts";
+import { NAMESPACE } from "../core/network/own_elements.ts";
 import { parseNetwork } from "../core/network/parse_network.ts";
 import { formatListener, formatTarget } from "../core/network/published_port.ts";
 import { DIST } from "./bundle.ts";
-
-const NAMESPACE = "urn:bridgewall:network:1";
 
 /** One network of each mode that the host filters. */
 const DEFINITIONS: readonly string[] = [

@@ -4,9 +4,8 @@
  * to build it but Deno.
  */
 import { SHELLS } from "../core/cli/command_table.ts";
-import { completions } from "../core/commands/completions.ts";
 import { VERSION } from "../core/version.ts";
-import { pack } from "./archive.ts";
+import { completionText, pack } from "./archive.ts";
 import { bundle, DIST, PROJECT, sourceDate } from "./bundle.ts";
 import { bundledLicenses } from "./licenses.ts";
 import { checksumLine } from "./compile.ts";
@@ -29,8 +28,7 @@ export async function portArchive(directory: string): Promise<string> {
     await Deno.copyFile(`${PROJECT}LICENSE`, `${root}LICENSE`);
     await Deno.writeTextFile(`${root}LICENSES`, await bundledLicenses());
     for (const shell of SHELLS) {
-      const text = `${completions([shell]).text.join("\n")}\n`;
-      await Deno.writeTextFile(`${root}completions/${shell}`, text);
+      await Deno.writeTextFile(`${root}completions/${shell}`, completionText(shell));
     }
     await pack(work, name, directory, 9);
   } finally {

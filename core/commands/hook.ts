@@ -10,7 +10,7 @@ import { validateTogether } from "../network/validate_network.ts";
 import { isMasquerade } from "../policy/masquerade.ts";
 import { quoted } from "../quoted.ts";
 import { type Record, RecordError } from "../record/record.ts";
-import { type CommandOutput, type Context, UsageError } from "./context.ts";
+import { type CommandOutput, type Context, type DefinitionText, UsageError } from "./context.ts";
 import { down } from "./down.ts";
 import { planNetworks } from "./plan.ts";
 import { bringUp } from "./up.ts";
@@ -57,10 +57,8 @@ export async function hook(
  * started, libvirt (seen with 9.0) leaves the bridge behind.
  */
 async function refuseEarly(context: Context): Promise<CommandOutput> {
-  const { text, file } = await context.definitions.read("-");
-  const element = readEnclosedNetwork(text, file, "hookData");
-  if (metadataForward(element) !== undefined) {
-    const network = networkFromElement(element, file);
+  const network = await givenNetwork(context);
+  if (network !== undefined) {
     // Who does not find a backend may still plan; who starts a network may not.
     await chooseBackend(context.backends, context.options.backend, context.host);
     await planNetworks(context, [network], { explain: true });
@@ -70,10 +68,22 @@ async function refuseEarly(context: Context): Promise<CommandOutput> {
 
 /** What was its firewall goes as well when the network does not want one any more. */
 async function follow(context: Context, name: string): Promise<CommandOutput> {
-  const { text, file } = await context.definitions.read("-");
-  const element = readEnclosedNetwork(text, file, "hookData");
-  if (metadataForward(element) === undefined) return await takeDown(context, name);
-  return await bringUp(context, [networkFromElement(element, file)]);
+  const network = await givenNetwork(context);
+  return network === undefined ? await takeDown(context, name) : await bringUp(context, [network]);
+}
+
+/** What libvirt gives to the hook of networks; undefined: it is none of ours. */
+async function givenNetwork({ definitions }: Context): Promise<Network | undefined> {
+  return askingNetwork(await definitions.read("-"), "hookData");
+}
+
+/** The network of the document, when it asks for a firewall of ours. */
+function askingNetwork(
+  { text, file }: DefinitionText,
+  enclosing: Parameters<typeof readEnclosedNetwork>[2],
+): Network | undefined {
+  const element = readEnclosedNetwork(text, file, enclosing);
+  return metadataForward(element) === undefined ? undefined : networkFromElement(element, file);
 }
 
 /** Only what a hook has brought up: somebody else may keep a network of that name by hand. */
@@ -102,12 +112,10 @@ function isHooked(record: Record): boolean {
 
 /** Those that were started before the hook was there, or whose rules went with something else. */
 async function bringUpActive(context: Context): Promise<CommandOutput> {
-  const found: { readonly network: Network; readonly file: string }[] = [];
-  for (const { text, file } of await context.definitions.readLibvirt("status")) {
-    const element = readEnclosedNetwork(text, file, "networkstatus");
-    if (metadataForward(element) === undefined) continue;
-    found.push({ network: networkFromElement(element, file), file });
-  }
+  const found = (await context.definitions.readLibvirt("status")).flatMap((status) => {
+    const network = askingNetwork(status, "networkstatus");
+    return network === undefined ? [] : [{ network, file: status.file }];
+  });
   validateTogether(found);
   return found.length === 0 ? NOTHING : await bringUp(context, found.map(({ network }) => network));
 }

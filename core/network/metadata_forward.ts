@@ -28,11 +28,15 @@ interface Taken {
 /**
  * How guests reach others: what `<bridgewall:forward>` says, else what libvirt's `<forward>` does.
  *
+ * @param own What the network says to us: `ownParts`.
  * @param libvirts Must be of mode `open` where there is the other, or both would make rules.
  * @throws {NetworkDefinitionError} When it is not valid.
  */
-export function parseMetadataForward(network: Part, libvirts: ParsedForward): ParsedForward {
-  const part = metadataForwardPart(network);
+export function parseMetadataForward(
+  own: readonly Part[],
+  libvirts: ParsedForward,
+): ParsedForward {
+  const part = forwardAmong(own);
   if (part === undefined) return libvirts;
   const tag = `<${part.element.name.raw}>`;
   const { mode } = libvirts.forward;
@@ -48,8 +52,8 @@ export function parseMetadataForward(network: Part, libvirts: ParsedForward): Pa
   return parseForward({ ...part, element: plain(part) });
 }
 
-function metadataForwardPart(network: Part): Part | undefined {
-  const [part, second] = ownParts(network).filter(({ element }) => element.name.local === FORWARD);
+function forwardAmong(own: readonly Part[]): Part | undefined {
+  const [part, second] = own.filter(({ element }) => element.name.local === FORWARD);
   if (second !== undefined) refuse(second, `Second <${second.element.name.raw}>, wanted one`);
   return part;
 }
@@ -92,7 +96,7 @@ function plain(part: Part): XmlElement {
 
 /** The element of a definition, with the usual prefix; undefined: there is none. */
 export function metadataForward(source: XmlElement): XmlElement | undefined {
-  const part = metadataForwardPart({ element: source, file: "" });
+  const part = forwardAmong(ownParts({ element: source, file: "" }));
   return part === undefined ? undefined : toOwn(part.element);
 }
 

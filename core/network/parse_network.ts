@@ -10,6 +10,7 @@ import { makesBridge } from "./network.ts";
 import type { Network } from "./network.ts";
 import { NetworkDefinitionError } from "./network_error.ts";
 import { parseMetadataForward } from "./metadata_forward.ts";
+import { ownParts } from "./own_elements.ts";
 import { parseBridge } from "./parse_bridge.ts";
 import { parseForward } from "./parse_forward.ts";
 import { parseName, parseUuid, refuseLongTitle } from "./parse_identity.ts";
@@ -55,7 +56,9 @@ export function networkFromElement(root: XmlElement, file: string): Network {
   const ipv6 = yesOrNo(part, "ipv6") ?? false;
   refuseLongTitle(part);
   const bridge = parseBridge(onlyPart(part, "bridge"));
-  const forward = parseMetadataForward(part, parseForward(onlyPart(part, "forward")));
+  const libvirts = parseForward(onlyPart(part, "forward"));
+  const own = ownParts(part);
+  const forward = parseMetadataForward(own, libvirts);
   const hostElements = checkHostElements(part);
   const addresses = parseAddresses(part);
   const routes = parseRoutes(part, addresses);
@@ -64,7 +67,7 @@ export function networkFromElement(root: XmlElement, file: string): Network {
   // The bridge of `bridge` mode is another's, but on this host.
   const named = mode === "bridge" && bridge.bridge.name !== undefined;
   checkPortGroups(part, { mode, hasBridge: makesBridge(mode) || named });
-  const published = parsePublished(part, { mode, addresses, routes });
+  const published = parsePublished(own, { mode, addresses, routes });
   return {
     name,
     ...(uuid === undefined ? {} : { uuid }),

@@ -21,7 +21,7 @@ import {
 } from "./element_reader.ts";
 import type { ForwardMode, NetworkAddress, NetworkRoute } from "./network.ts";
 import { FORWARD, metadataForward } from "./metadata_forward.ts";
-import { isOwn, NAMESPACE, ownElement, ownParts } from "./own_elements.ts";
+import { isOwn, NAMESPACE, ownElement } from "./own_elements.ts";
 import { PORT_LIST, portList, readPortList } from "./port_list.ts";
 import {
   findSharedPort,
@@ -53,10 +53,10 @@ export interface PublishingNetwork {
  * @throws {NetworkDefinitionError} When one is not valid, or two publish the same port.
  */
 export function parsePublished(
-  network: Part,
+  own: readonly Part[],
   around: PublishingNetwork,
 ): readonly PublishedPort[] {
-  const parts = ownParts(network).filter(({ element }) => element.name.local !== FORWARD);
+  const parts = own.filter(({ element }) => element.name.local !== FORWARD);
   if (parts.length === 0) return [];
   const problemOf = problemFinder(around);
   const owned = parts.flatMap((part) =>
